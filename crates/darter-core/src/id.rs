@@ -1,0 +1,193 @@
+//! Ids. A type for each noun, so that one can never stand where another is meant.
+//!
+//! Most are `prefix_` and a UUIDv7 in 26 characters of Crockford's base 32: they sort by time of creation.
+//! An app's id is different because it is also its host name: see [`AppId`].
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::random::{self, Random};
+use crate::{Millis, fault::Fault};
+
+const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+fn encode(value: u128) -> String {
+    (0..26).rev().map(|place| char::from(CROCKFORD[((value >> (place * 5)) & 31) as usize])).collect()
+}
+
+fn is_encoded(text: &str) -> bool {
+    text.len() == 26 && text.bytes().all(|byte| CROCKFORD.contains(&byte)) && text.as_bytes()[0] < b'8'
+}
+
+fn uuid_v7(now: Millis, random: &dyn Random) -> u128 {
+    let mut noise = [0u8; 10];
+    random.fill(&mut noise);
+    uuid::Builder::from_unix_timestamp_millis(u64::try_from(now).unwrap_or(0), &noise).into_uuid().as_u128()
+}
+
+macro_rules! prefixed_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text before the first character that differs.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A new id. Sorts after every id made at an earlier millisecond.
+            pub fn generate(now: Millis, random: &dyn Random) -> Self {
+                Self(format!("{}{}", $prefix, encode(uuid_v7(now, random))))
+            }
+
+            /// The id's text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Fault;
+
+            fn from_str(text: &str) -> Result<Self, Fault> {
+                match text.strip_prefix($prefix) {
+                    Some(rest) if is_encoded(rest) => Ok(Self(text.to_owned())),
+                    _ => Err(Fault::invalid(
+                        "id.malformed",
+                        concat!("This is not an id of the form ", $prefix, "… followed by 26 letters and digits."),
+                    )),
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Fault;
+            fn try_from(text: String) -> Result<Self, Fault> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+    };
+}
+
+prefixed_id!(
+    /// A person's account.
+    AccountId, "acc_");
+prefixed_id!(
+    /// One source file of an app. Names change, this does not.
+    FunctionId, "fn_");
+prefixed_id!(
+    /// A signed-in browser. Not its secret: the id is shown in the list of sessions.
+    SessionId, "ses_");
+prefixed_id!(
+    /// A personal access token. Not its secret.
+    TokenId, "tok_");
+prefixed_id!(
+    /// An invitation to sign up.
+    InvitationId, "inv_");
+prefixed_id!(
+    /// One request through the gateway, from the access log to the function's log line.
+    RequestId, "req_");
+
+/// An app's id: 10 characters, a letter first, then lower-case letters and digits. It is the app's host label
+/// (`<id>.darter-apps.localhost`) and what functions see as `cloud.appid`, so it must be a DNS label and short.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AppId(String);
+
+impl AppId {
+    /// Length of every app id.
+    pub const LENGTH: usize = 10;
+
+    /// A new id: 48 bits of chance. The store refuses a duplicate, and the use case draws again.
+    pub fn generate(random: &dyn Random) -> Self {
+        let tail = random::text(random, Self::LENGTH);
+        let letters = "abcdefghjkmnpqrs";
+        let first = letters.as_bytes()[usize::from(tail.as_bytes()[0]) % letters.len()];
+        Self(format!("{}{}", char::from(first), &tail[1..]))
+    }
+
+    /// The id's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AppId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for AppId {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        let shaped = text.len() == Self::LENGTH
+            && text.as_bytes()[0].is_ascii_lowercase()
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        if shaped {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Fault::invalid("id.malformed", "This is not an app id: 10 lower-case letters and digits, a letter first."))
+        }
+    }
+}
+
+impl TryFrom<String> for AppId {
+    type Error = Fault;
+    fn try_from(text: String) -> Result<Self, Fault> {
+        text.parse()
+    }
+}
+
+impl From<AppId> for String {
+    fn from(id: AppId) -> String {
+        id.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SystemRandom;
+
+    #[test]
+    fn ids_made_later_sort_later() {
+        let earlier = AccountId::generate(1_000, &SystemRandom);
+        let later = AccountId::generate(2_000, &SystemRandom);
+        assert!(earlier < later, "{earlier} {later}");
+    }
+
+    #[test]
+    fn an_id_of_another_noun_is_refused() {
+        let token = TokenId::generate(1, &SystemRandom);
+        assert_eq!(token.as_str().parse::<AccountId>().map_err(|fault| fault.code), Err("id.malformed"));
+        assert_eq!(token.as_str().parse::<TokenId>(), Ok(token));
+    }
+
+    #[test]
+    fn an_app_id_is_a_dns_label() {
+        for _ in 0..200 {
+            let id = AppId::generate(&SystemRandom);
+            assert_eq!(id.as_str().parse::<AppId>(), Ok(id.clone()));
+        }
+        for bad in ["", "0aaaaaaaaa", "aaaa-aaaaa", "AAAAAAAAAA", "aaaaaaaaaaa", "../../etc/"] {
+            assert!(bad.parse::<AppId>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The domain of Darter: typed ids, names, roles, limits and lifecycles.
+//!
+//! Everything here is a value or a pure function. This crate must never do I/O, be async, read a clock or
+//! draw a random number by itself: time comes in through [`Clock`], chance through [`Random`].
+
+pub mod app;
+pub mod clock;
+pub mod fault;
+pub mod function;
+pub mod id;
+pub mod limits;
+pub mod random;
+pub mod role;
+
+pub use clock::{Clock, Millis, SystemClock};
+pub use fault::{Fault, Kind};
+pub use id::{AccountId, AppId, FunctionId, InvitationId, RequestId, SessionId, TokenId};
+pub use random::{Random, SystemRandom};
