@@ -10,6 +10,7 @@ pub mod function;
 pub mod id;
 pub mod limits;
 pub mod random;
+pub mod record;
 pub mod role;
 
 pub use clock::{Clock, Millis, SystemClock};

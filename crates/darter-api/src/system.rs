@@ -1,0 +1,58 @@
+//! The server itself.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::account::SignUpMode;
+
+/// `GET /system`
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct System {
+    pub version: String,
+    pub apps_domain: String,
+    /// Start of every address, e.g. `http` and `:7070`.
+    pub scheme: String,
+    pub port: String,
+}
+
+/// For an administrator: `GET /admin/settings`, `PATCH /admin/settings`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Settings {
+    pub signup: SignUpMode,
+    /// Apps that one account may own.
+    pub apps_per_account: u32,
+}
+
+/// For an administrator: `GET /admin/accounts`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct AdminAccount {
+    pub id: String,
+    pub username: String,
+    pub email: String,
+    pub administrator: bool,
+    pub disabled: bool,
+    pub apps: u32,
+    pub created_at: i64,
+    #[serde(default)]
+    pub last_seen_at: Option<i64>,
+}
+
+/// For an administrator: `PATCH /admin/accounts/{account}`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateAdminAccount {
+    #[serde(default)]
+    pub administrator: Option<bool>,
+    #[serde(default)]
+    pub disabled: Option<bool>,
+}
+
+/// `GET /admin/doctor`: the walls.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Wall {
+    pub name: String,
+    pub standing: bool,
+    pub required: bool,
+    pub detail: String,
+    pub what_to_do: String,
+}
