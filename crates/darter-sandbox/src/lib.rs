@@ -1,1 +1,24 @@
-//! .
+//! Linux walls. The only crate of Darter (with a corner of the agent) that may use `unsafe`.
+//!
+//! A server forks a [`Launcher`] before anything else, gives its privileges up, and asks the launcher for sandboxes
+//! through a [`LauncherClient`]. A [`Sandbox`] is namespaces, a read-only root, cgroup limits, no capabilities, a
+//! system-call allow-list and Landlock around one program, with a static agent as its first process.
+//!
+//! Nothing in this crate ever parses a byte that a tenant wrote, with privileges.
+
+#![deny(missing_docs)]
+
+mod client;
+mod doctor;
+mod error;
+mod launcher;
+mod spec;
+
+pub use client::{Abilities, Egress, Exit, ExitReason, LauncherClient, Reclaimed, Sandbox, Tunnel, Usage};
+pub use doctor::{Wall, probe};
+pub use error::{LaunchError, SandboxError};
+pub use launcher::{Launcher, LauncherConfig, Owner, become_account};
+pub use spec::{
+    Bind, CONTROL_FD, EGRESS_ADDRESS, File, LISTEN_FD, Limits, Link, MAX_BINDS, MAX_FD_NUMBER, MAX_FDS, PassedFd,
+    Profile, Root, Scratch, Spec, WORKLOAD_UID,
+};
