@@ -1,0 +1,173 @@
+// `make bench`: every row of SPECIFICATION.md, ours beside the other's in the same run, as one table.
+// It measures; it never judges: the exit code is 0 whatever the figures are.
+// Usage: node bench/run.mjs --darter <binary> --node <node 24> [--quick] [--out <file>]
+import { readFileSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { get, others, wrk } from './load.mjs'
+import { Server, median, now, percentile, sleep } from './server.mjs'
+
+const { values: options } = parseArgs({
+  options: {
+    darter: { type: 'string' },
+    node: { type: 'string', default: process.execPath },
+    out: { type: 'string', default: 'bench/results/latest.md' },
+    quick: { type: 'boolean', default: false },
+  },
+})
+const times = (count) => (options.quick ? Math.max(3, Math.ceil(count / 10)) : count)
+const HELLO = `export default async function () { return 'Hello from Darter' }\n`
+const rows = []
+const row = (what, figure, other, atLeast, aim) => {
+  rows.push([what, figure, other, atLeast, aim])
+  console.error(`  ${what}: ${figure}${other ? ` (other: ${other})` : ''}`)
+}
+const ms = (value) => `${value.toFixed(value < 10 ? 2 : 0)} ms`
+
+async function untilInstances(server, app, wanted) {
+  for (let attempt = 0; attempt < 600; attempt++) {
+    const { items } = await server.api('GET', `/apps/${app.id}/instances`)
+    if (wanted(items)) return
+    await sleep(50)
+  }
+  throw new Error('the instances never came to the wanted state')
+}
+
+async function throughput(server) {
+  const app = await server.app('throughput', HELLO)
+  const other = await others(options.node, 'Hello from Darter')
+  const ours = `http://127.0.0.1:${server.port}/hello`
+  const theirs = `http://127.0.0.1:${other.front}/hello`
+  const bare = `http://127.0.0.1:${other.bare}/hello`
+  const seconds = options.quick ? 1 : 4
+  for (const [url, host] of [[ours, server.host(app)], [theirs, 'x'], [bare, 'x']]) wrk(url, host, { connections: 64, seconds: 1 })
+  const rate = { ours: [], theirs: [] }
+  const low = { ours: [], bare: [] }
+  for (let round = 0; round < times(5); round++) {
+    rate.ours.push(wrk(ours, server.host(app), { connections: 64, seconds }).rate)
+    rate.theirs.push(wrk(theirs, 'x', { connections: 64, seconds }).rate)
+    low.ours.push(wrk(ours, server.host(app), { connections: 1, seconds: 1 }).p50)
+    low.bare.push(wrk(bare, 'x', { connections: 1, seconds: 1 }).p50)
+  }
+  other.stop()
+  const [a, b] = [median(rate.ours), median(rate.theirs)]
+  row('requests/s, hello, 64 connections ÷ nginx + node:http', `${(a / b).toFixed(2)} (${a.toFixed(0)}/s)`, `${b.toFixed(0)}/s`, '0.8', '≥ 1.0')
+  const [c, d] = [median(low.ours), median(low.bare)]
+  row('time added to a bare node:http answer, p50, one connection', `${(c - d).toFixed(0)} µs (${c.toFixed(0)})`, `${d.toFixed(0)} µs`, '300 µs', '100 µs')
+}
+
+async function publish(server) {
+  const app = await server.app('publish', HELLO)
+  await get(server.port, server.host(app), '/hello')
+  const took = []
+  for (let turn = 0; turn < times(40); turn++) {
+    const began = now()
+    await server.api('POST', `/apps/${app.id}/functions/hello/publish`, { source: `export default async () => 'turn ${turn}'\n` })
+    while ((await get(server.port, server.host(app), '/hello')).body !== `turn ${turn}`);
+    took.push(now() - began)
+  }
+  row('publish until the new version answers, p50', ms(median(took)), '', '60 ms', '20 ms')
+}
+
+/** First answers of apps that have no instance. `settle` gives the pool time to fill between two. */
+async function cold(server, count, settle, make) {
+  const took = []
+  for (let turn = 0; turn < count; turn++) {
+    const app = await make(turn)
+    await sleep(settle)
+    const answer = await get(server.port, server.host(app), '/hello')
+    if (answer.status !== 200) throw new Error(`cold start answered ${answer.status}: ${answer.body}`)
+    took.push(answer.ms)
+    await server.api('POST', `/apps/${app.id}/stop`)
+  }
+  return took
+}
+
+async function bundle(server) {
+  const app = await server.app('bundle', `import * as three from 'three'\nexport default async () => three.REVISION\n`)
+  await server.api('PUT', `/apps/${app.id}/dependencies`, { packages: { three: '0.160.0' } })
+  for (let state = 'running'; state === 'running'; await sleep(200)) {
+    const { install } = await server.api('GET', `/apps/${app.id}/dependencies`)
+    if (install?.state === 'failed') throw new Error(`install: ${install.message}`)
+    state = install?.state ?? 'running'
+  }
+  return cold(server, times(30), 400, async () => {
+    await server.api('POST', `/apps/${app.id}/stop`)
+    await server.api('POST', `/apps/${app.id}/start`)
+    await untilInstances(server, app, (items) => items.length === 0)
+    return app
+  })
+}
+
+async function frozen(server) {
+  const app = await server.app('frozen', HELLO)
+  const { limits, revision } = await server.api('GET', `/apps/${app.id}`)
+  await server.api('PATCH', `/apps/${app.id}`, { limits: { ...limits, freeze_after_ms: 500, stop_after_ms: 600000 } }, { 'if-match': `"${revision}"` })
+  const took = []
+  for (let turn = 0; turn < times(30); turn++) {
+    await get(server.port, server.host(app), '/hello')
+    await untilInstances(server, app, (items) => items.length === 1 && items[0].state === 'frozen')
+    took.push((await get(server.port, server.host(app), '/hello')).ms)
+  }
+  row('first answer of an app that is frozen, p50', ms(median(took)), '', '6 ms', '2 ms')
+}
+
+async function thousand(data, environment) {
+  let server = await Server.start(options.darter, data, environment)
+  server.signIn('thousand')
+  await server.api('PATCH', '/admin/settings', { signup: 'open', apps_per_account: 100000 })
+  for (let index = 0; index < 1000; index += 20) {
+    await Promise.all(Array.from({ length: 20 }, (_, offset) => server.app(`app ${index + offset}`, HELLO)))
+  }
+  await server.stop()
+  const starts = []
+  const memory = []
+  for (let round = 0; round < times(5); round++) {
+    server = await Server.start(options.darter, data, environment)
+    starts.push(server.startMs)
+    await sleep(1500)
+    memory.push(server.memory())
+    await server.stop()
+  }
+  row('memory (PSS) of the server with 1,000 apps, none running', `${(median(memory) / 1e6).toFixed(0)} MB`, '', '200 MB', '100 MB')
+  row('start of darter up until ready, with those 1,000 apps', ms(median(starts)), '', '2 s', '0.5 s')
+}
+
+async function main() {
+  const data = Server.newData()
+  let server = await Server.start(options.darter, data)
+  server.signIn('bench')
+  await server.api('PATCH', '/admin/settings', { signup: 'open', apps_per_account: 100000 })
+  await throughput(server)
+  await publish(server)
+  const fresh = await cold(server, times(100), 250, (turn) => server.app(`cold ${turn}`, HELLO))
+  row('first answer of a stopped app, pool filled, p50 / p99', `${ms(median(fresh))} / ${ms(percentile(fresh, 0.99))}`, '', '15 / 60 ms', '4 / 15 ms')
+  row('the same with a 1 MB bundle of dependencies, p50', ms(median(await bundle(server))), '', '40 ms', '8 ms')
+  await frozen(server)
+  await server.stop()
+  const empty = { DARTER_ENGINE_POOL_SIZE: '0' }
+  server = await Server.start(options.darter, data, empty)
+  server.signIn('bench-empty')
+  const bare = await cold(server, times(30), 50, (turn) => server.app(`empty ${turn}`, HELLO))
+  row('first answer of a stopped app, pool empty, p50', ms(median(bare)), '', '80 ms', '40 ms')
+  await server.stop()
+  Server.remove(data)
+  const many = Server.newData()
+  await thousand(many, {})
+  Server.remove(many)
+}
+
+function table() {
+  const head = ['what', 'ours', 'other', 'at least', 'aim']
+  const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`)
+  const model = /model name\s*:\s*(.*)/.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown'
+  return `${lines.join('\n')}\n\nMeasured ${new Date().toISOString()} on ${cpus().length} × ${model}. Medians; loads and servers share the cores.\n`
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(`bench stopped early: ${error.stack}`)
+}
+writeFileSync(options.out, table())
+console.log(table())
