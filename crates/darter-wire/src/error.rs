@@ -84,6 +84,12 @@ pub enum WireError {
     /// A field of the request head holds a byte that no field may hold. Nothing was sent.
     #[error("the request head holds a line break or a NUL")]
     HeadMalformed,
+    /// More body at once than the window takes: send it through the sink.
+    #[error("more than {} bytes of body at once", crate::WINDOW)]
+    BodyTooLong,
+    /// The answer was taken before: a future must not be polled after it has finished.
+    #[error("the answer was taken already")]
+    AlreadyTaken,
 }
 
 impl WireError {
@@ -92,7 +98,9 @@ impl WireError {
         match self {
             Self::Draining | Self::Unsent(_) | Self::TooManyStreams | Self::Congested => true,
             Self::Reset { code, .. } => *code == reset::REFUSED,
-            Self::Closed(_) | Self::HeadTooLarge | Self::HeadMalformed => false,
+            Self::Closed(_) | Self::HeadTooLarge | Self::HeadMalformed | Self::BodyTooLong | Self::AlreadyTaken => {
+                false
+            }
         }
     }
 }

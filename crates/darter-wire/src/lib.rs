@@ -10,10 +10,15 @@
 //! ```
 //! Dropping [`Answer`] or [`ResponseBody`] before the end cancels the request (RESET 1).
 
+mod codec;
 mod connection;
 mod error;
 mod exchange;
 mod lease;
+mod output;
+mod state;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use connection::Connection;
 pub use error::{CloseReason, Violation, WireError, reset};
