@@ -1,6 +1,8 @@
 //! A runtime that is taken over: whatever it sends, the client answers with a typed error, never with a panic, a hang
 //! or memory without bound.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
