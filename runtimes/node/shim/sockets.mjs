@@ -1,0 +1,4 @@
+// The open WebSockets of this process: what `cloud.sockets` shows.
+
+/** @type {Set<import('ws').WebSocket>} */
+export const sockets = new Set();
