@@ -1,0 +1,154 @@
+// The connection from the editor to an app's TypeScript language server, one per open app.
+// It reconnects by itself, and the editor works without it: highlighting and saving never wait for it.
+import { LSPClient, Workspace, formatKeymap, hoverTooltips, jumpToDefinitionKeymap, findReferencesKeymap, renameKeymap, serverCompletion, signatureHelp, LSPPlugin, type Transport, type WorkspaceFile } from '@codemirror/lsp-client';
+import type { ChangeSet, Extension, Text } from '@codemirror/state';
+import { keymap, type EditorView } from '@codemirror/view';
+import { address } from '../api/request';
+import { languageFaults } from './diagnostics';
+import { sanitize } from './sanitize';
+
+const ROOT = 'file:///work/project/';
+
+export function uriOf(name: string): string {
+  return `${ROOT}${name}.ts`;
+}
+
+export function nameOf(uri: string): string | null {
+  if (!uri.startsWith(ROOT) || !uri.endsWith('.ts') || uri.endsWith('.d.ts')) return null;
+  return decodeURIComponent(uri.slice(ROOT.length, -3));
+}
+
+class OpenFile implements WorkspaceFile {
+  version = 0;
+  constructor(
+    readonly uri: string,
+    readonly languageId: string,
+    public doc: Text,
+    readonly view: EditorView,
+  ) {}
+  getView() {
+    return this.view;
+  }
+}
+
+/** The files that are open in an editor; another function is opened by going to its page. */
+class OpenFiles extends Workspace {
+  override files: OpenFile[] = [];
+  constructor(
+    client: LSPClient,
+    readonly open: (name: string) => Promise<EditorView | null>,
+  ) {
+    super(client);
+  }
+  override syncFiles() {
+    const updates: { file: OpenFile; prevDoc: Text; changes: ChangeSet }[] = [];
+    for (const file of this.files) {
+      const plugin = LSPPlugin.get(file.view);
+      if (!plugin || plugin.unsyncedChanges.empty) continue;
+      updates.push({ file, prevDoc: file.doc, changes: plugin.unsyncedChanges });
+      file.doc = file.view.state.doc;
+      file.version += 1;
+      plugin.clear();
+    }
+    return updates;
+  }
+  override openFile(uri: string, languageId: string, view: EditorView) {
+    if (this.getFile(uri)) this.closeFile(uri);
+    const file = new OpenFile(uri, languageId, view.state.doc, view);
+    this.files.push(file);
+    this.client.didOpen(file);
+  }
+  override closeFile(uri: string, view?: EditorView) {
+    const file = this.files.find((item) => item.uri === uri);
+    if (!file || (view && file.view !== view)) return;
+    this.files = this.files.filter((item) => item !== file);
+    this.client.didClose(uri);
+  }
+  override async displayFile(uri: string) {
+    const here = this.files.find((item) => item.uri === uri);
+    if (here) return here.view;
+    const name = nameOf(uri);
+    return name ? this.open(name) : null;
+  }
+}
+
+export type LanguageStatus = 'connecting' | 'ready' | 'off';
+
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 30_000;
+
+export class LanguageServer {
+  status = $state<LanguageStatus>('connecting');
+  #client: LSPClient;
+  #socket: WebSocket | null = null;
+  #retry = FIRST_RETRY_MS;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  constructor(
+    readonly app: string,
+    open: (name: string) => Promise<EditorView | null>,
+  ) {
+    this.#client = new LSPClient({
+      rootUri: ROOT.slice(0, -1),
+      workspace: (client) => new OpenFiles(client, open),
+      timeout: 10_000,
+      sanitizeHTML: sanitize,
+      extensions: [
+        serverCompletion(),
+        hoverTooltips(),
+        signatureHelp(),
+        keymap.of([...formatKeymap, ...renameKeymap, ...jumpToDefinitionKeymap, ...findReferencesKeymap]),
+        languageFaults(),
+      ],
+    });
+    this.#connect();
+  }
+
+  /** What an editor of this function needs to take part. */
+  extension(name: string): Extension {
+    return this.#client.plugin(uriOf(name), 'typescript');
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#socket?.close();
+  }
+
+  #connect(): void {
+    const url = new URL(address(`/apps/${encodeURIComponent(this.app)}/lsp`), location.href);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    const socket = new WebSocket(url);
+    const handlers = new Set<(value: string) => void>();
+    this.#socket = socket;
+    this.status = 'connecting';
+    socket.onmessage = (event) => {
+      for (const handler of handlers) handler(String(event.data));
+    };
+    socket.onopen = () => {
+      const transport: Transport = {
+        send: (message) => socket.send(message),
+        subscribe: (handler) => handlers.add(handler),
+        unsubscribe: (handler) => handlers.delete(handler),
+      };
+      this.#client.connect(transport);
+      this.#client.initializing.then(
+        () => {
+          this.status = 'ready';
+          this.#retry = FIRST_RETRY_MS;
+        },
+        () => socket.close(),
+      );
+    };
+    socket.onclose = () => this.#lost();
+  }
+
+  #lost(): void {
+    if (this.#client.connected) this.#client.disconnect();
+    this.status = 'off';
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => this.#connect(), this.#retry);
+    this.#retry = Math.min(this.#retry * 2, LAST_RETRY_MS);
+  }
+}

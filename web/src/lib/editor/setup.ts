@@ -1,0 +1,145 @@
+// Makes the code editor and the two ways to compare sources. Loaded only when a page with code is opened.
+import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
+import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
+import { javascript } from '@codemirror/lang-javascript';
+import { bracketMatching, foldGutter, foldKeymap, indentOnInput, indentUnit } from '@codemirror/language';
+import { lintGutter, lintKeymap } from '@codemirror/lint';
+import { MergeView, unifiedMergeView } from '@codemirror/merge';
+import { highlightSelectionMatches, searchKeymap } from '@codemirror/search';
+import { Compartment, EditorState, type Extension } from '@codemirror/state';
+import {
+  drawSelection,
+  EditorView,
+  highlightActiveLine,
+  highlightActiveLineGutter,
+  highlightSpecialChars,
+  keymap,
+  lineNumbers,
+} from '@codemirror/view';
+import { compilerFaults } from './diagnostics';
+import { editorLook } from './theme';
+
+export { showCompilerFaults } from './diagnostics';
+export type { EditorView } from '@codemirror/view';
+
+export type Keys = { save: () => void; run: () => void; publish: () => void };
+
+const reading: Extension = [
+  lineNumbers(),
+  highlightSpecialChars(),
+  drawSelection(),
+  javascript({ typescript: true }),
+  bracketMatching(),
+  highlightSelectionMatches(),
+  EditorView.lineWrapping,
+  editorLook,
+];
+
+const writing: Extension = [
+  highlightActiveLine(),
+  highlightActiveLineGutter(),
+  foldGutter(),
+  lintGutter(),
+  history(),
+  indentOnInput(),
+  indentUnit.of('  '),
+  closeBrackets(),
+  autocompletion({ icons: false }),
+  compilerFaults,
+  keymap.of([
+    ...closeBracketsKeymap,
+    ...defaultKeymap,
+    ...searchKeymap,
+    ...historyKeymap,
+    ...foldKeymap,
+    ...completionKeymap,
+    ...lintKeymap,
+    indentWithTab,
+  ]),
+];
+
+function shortcuts(keys: Keys): Extension {
+  const press = (action: () => void) => () => {
+    action();
+    return true;
+  };
+  return keymap.of([
+    { key: 'Mod-s', run: press(keys.save), preventDefault: true },
+    { key: 'Mod-Enter', run: press(keys.run), preventDefault: true },
+    { key: 'Shift-Mod-Enter', run: press(keys.publish), preventDefault: true },
+  ]);
+}
+
+export type EditorOptions = {
+  parent: HTMLElement;
+  source: string;
+  label: string;
+  readOnly: boolean;
+  keys: Keys;
+  language?: Extension;
+  onchange: (source: string) => void;
+};
+
+const readOnlyPart = new Compartment();
+
+export function makeEditor(options: EditorOptions): EditorView {
+  const listener = EditorView.updateListener.of((update) => {
+    if (update.docChanged) options.onchange(update.state.doc.toString());
+  });
+  return new EditorView({
+    parent: options.parent,
+    state: EditorState.create({
+      doc: options.source,
+      extensions: [
+        shortcuts(options.keys),
+        reading,
+        writing,
+        readOnlyPart.of(EditorState.readOnly.of(options.readOnly)),
+        EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false' }),
+        options.language ?? [],
+        listener,
+      ],
+    }),
+  });
+}
+
+/** Puts another source into an editor as one change that can be undone. */
+export function replaceSource(view: EditorView, source: string): void {
+  if (view.state.doc.toString() === source) return;
+  view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: source } });
+}
+
+const still: Extension = [reading, EditorState.readOnly.of(true), EditorView.editable.of(false)];
+
+/** Two sources side by side, or one under the other where the page is narrow. Answers how to take it away. */
+export function makeDiff(parent: HTMLElement, before: string, after: string, narrow: boolean): () => void {
+  const collapseUnchanged = { margin: 3, minSize: 6 };
+  if (narrow) {
+    const view = new EditorView({
+      parent,
+      doc: after,
+      extensions: [still, unifiedMergeView({ original: before, mergeControls: false, collapseUnchanged })],
+    });
+    return () => view.destroy();
+  }
+  const view = new MergeView({
+    parent,
+    a: { doc: before, extensions: still },
+    b: { doc: after, extensions: still },
+    collapseUnchanged,
+    gutter: true,
+  });
+  return () => view.destroy();
+}
+
+/** Theirs on the left (fixed), ours on the right (to edit), with buttons that take a change over. */
+export function makeMerge(parent: HTMLElement, theirs: string, ours: string): { text: () => string; close: () => void } {
+  const view = new MergeView({
+    parent,
+    a: { doc: theirs, extensions: still },
+    b: { doc: ours, extensions: [reading, history(), keymap.of([...defaultKeymap, ...historyKeymap])] },
+    revertControls: 'a-to-b',
+    gutter: true,
+  });
+  return { text: () => view.b.state.doc.toString(), close: () => view.destroy() };
+}

@@ -1,0 +1,14 @@
+// The catalogue: every text of the console, English. Keys are typed from here.
+import { account } from './account';
+import { admin } from './admin';
+import { apps } from './apps';
+import { auth } from './auth';
+import { code } from './code';
+import { errors } from './errors';
+import { observe } from './observe';
+import { resources } from './resources';
+import { settings } from './settings';
+import { shell } from './shell';
+
+export const en = { ...shell, ...auth, ...apps, ...code, ...observe, ...resources, ...settings, ...account, ...admin, ...errors };
+export type MessageKey = keyof typeof en;
