@@ -8,6 +8,7 @@ pub mod clock;
 pub mod fault;
 pub mod function;
 pub mod id;
+pub mod instance;
 pub mod limits;
 pub mod random;
 pub mod record;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+pub use darter_core::instance::InstanceState;
 use darter_core::limits::AppLimits;
 use darter_core::record::LogRecord;
 use darter_core::{AppId, Fault, Millis};
@@ -44,17 +45,6 @@ pub trait AppSource: Send + Sync + 'static {
     async fn load(&self, app: &AppId) -> Result<AppBundle, Fault>;
     /// Takes a log line. Never blocks: a full sink drops and counts.
     fn log(&self, record: LogRecord);
-}
-
-/// Where an instance stands on the freeze ladder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum InstanceState {
-    Starting,
-    Active,
-    Idle,
-    Frozen,
-    Stopping,
 }
 
 /// One instance as its owner may see it.

@@ -2,6 +2,9 @@
 //!
 //! It must never believe a byte that comes out of a sandbox, and never give a sandbox to a second tenant.
 
+pub mod config;
 mod contract;
+pub mod egress;
 
+pub use config::EngineConfig;
 pub use contract::*;
