@@ -159,7 +159,10 @@ impl Writer {
                 }
             }
             self.write(lines);
-            done.into_iter().for_each(|reply| drop(reply.send(())));
+            for reply in done {
+                // Fails only when nobody waits any more.
+                let _ = reply.send(());
+            }
         }
     }
 

@@ -1,0 +1,122 @@
+//! An app from a file: checked as a whole, then made in one transaction, or not at all.
+
+use std::sync::Arc;
+
+use darter_api::app as api;
+use darter_core::role::{Role, TokenScope};
+use darter_core::{AccountId, Fault, FunctionId};
+use darter_store::app::{App, MemberApp};
+use darter_store::dependency::{self, Dependencies};
+use darter_store::function::{self, Function, FunctionSummary};
+use darter_store::variable::{self, Variable};
+use darter_store::version::{self, NewVersion};
+use darter_store::Tx;
+
+use super::archive::{self, Archive, ManifestFunction};
+use super::view::show;
+use crate::function::compile::{Built, build, digest, import_cycle};
+use crate::resource::name::{validate_packages, validate_value, validate_variable};
+use crate::{Actor, Platform, resource};
+
+/// A function of the file, with its live version compiled.
+struct Prepared {
+    entry: ManifestFunction,
+    draft: String,
+    live: Option<(String, Built)>,
+}
+
+/// Makes a new app from the file of an export. Packages are installed afterwards, as after a change of the list.
+pub async fn import(platform: &Arc<Platform>, actor: &Actor, bytes: bytes::Bytes) -> Result<api::App, Fault> {
+    let account = actor.require(TokenScope::Write)?.clone();
+    let (archive, prepared) = tokio::task::spawn_blocking(move || prepare(&bytes)).await.map_err(Fault::internal)??;
+    let mut tx = platform.store.write().await?;
+    let head = (archive.manifest.name.clone(), archive.manifest.limits.clone());
+    let app = super::create::insert(platform, &mut tx, &account, head).await?;
+    let count = u32::try_from(prepared.len()).unwrap_or(u32::MAX);
+    for function in prepared {
+        write_function(platform, &mut tx, (&app, &account), function).await?;
+    }
+    let now = platform.clock.now();
+    for (name, value) in archive.manifest.variables {
+        variable::set(&mut tx, &app.id, &Variable { name, value, updated_at: now }).await?;
+    }
+    let wanted = archive.manifest.packages;
+    let dependencies = Dependencies { wanted: wanted.clone(), lockfile: archive.lockfile, ..Dependencies::default() };
+    dependency::set(&mut tx, &app.id, &dependencies).await?;
+    let details = serde_json::json!({ "name": app.name, "functions": count, "secrets_to_set": archive.manifest.secrets });
+    let change = crate::audit::Change { operation: "app.import", object: app.id.to_string(), app: Some(&app.id), details };
+    crate::audit::record(&mut tx, actor, change).await?;
+    tx.commit().await?;
+    platform.apps.routes.set(&app.id, app.state, app.limits.clone());
+    if !wanted.is_empty() {
+        resource::start_install(platform, &app.id).await?;
+    }
+    Ok(show(platform, &MemberApp { app, role: Role::Owner, functions: count }, None))
+}
+
+/// Everything that costs CPU and needs no store.
+fn prepare(bytes: &[u8]) -> Result<(Archive, Vec<Prepared>), Fault> {
+    let mut archive = archive::read(bytes)?;
+    for (name, value) in &archive.manifest.variables {
+        validate_variable(name)?;
+        validate_value(value)?;
+    }
+    validate_packages(&archive.manifest.packages)?;
+    let mut prepared = Vec::new();
+    for entry in archive.manifest.functions.clone() {
+        let live = match archive.live.remove(&entry.name) {
+            Some(source) => {
+                let built = build(&entry.name, &source).map_err(|fault| fault.with("function", entry.name.as_str()))?;
+                Some((source, built))
+            }
+            None => None,
+        };
+        let draft = archive.drafts.remove(&entry.name).unwrap_or_default();
+        prepared.push(Prepared { entry, draft, live });
+    }
+    let imports = prepared.iter().filter_map(|one| Some((one.entry.name.clone(), one.live.as_ref()?.1.imports.clone())));
+    import_cycle(&imports.collect())?;
+    Ok((archive, prepared))
+}
+
+async fn write_function(platform: &Platform, tx: &mut Tx, (app, account): (&App, &AccountId), prepared: Prepared) -> Result<(), Fault> {
+    let now = platform.clock.now();
+    let Prepared { entry, draft, live } = prepared;
+    let number = live.as_ref().map(|_| 1);
+    let summary = FunctionSummary {
+        id: FunctionId::generate(now, &*platform.random),
+        app: app.id.clone(),
+        name: entry.name,
+        description: entry.description.chars().take(darter_core::function::DESCRIPTION_LIMIT).collect(),
+        digest: digest(&entry.methods, &draft),
+        methods: entry.methods,
+        revision: 1,
+        live_version: number,
+        live_digest: None,
+        last_version: number.unwrap_or(0),
+        created_at: now,
+        updated_at: now,
+        updated_by: account.clone(),
+        updated_by_name: String::new(),
+    };
+    let id = summary.id.clone();
+    function::insert(tx, &Function { summary, source: draft }).await?;
+    if let (Some((source, built)), Some(manifest)) = (live, entry.live) {
+        let version = NewVersion {
+            function: id,
+            app: app.id.clone(),
+            number: 1,
+            digest: digest(&manifest.methods, &source),
+            source,
+            code: built.code,
+            map: built.map,
+            imports: built.imports,
+            methods: manifest.methods,
+            message: manifest.message.chars().take(500).collect(),
+            author: account.clone(),
+            created_at: now,
+        };
+        version::insert(tx, &version).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! Apps: making, changing, starting, stopping, removing, moving them between servers.
+
+mod archive;
+#[cfg(test)]
+mod archive_test;
+mod create;
+mod export;
+mod import;
+mod inspect;
+mod purge;
+mod state;
+mod update;
+mod view;
+
+pub use archive::ARCHIVE_LIMIT;
+pub use archive::FUNCTION_LIMIT;
+pub(crate) use create::SERVER_SECRET;
+pub use create::create;
+pub use export::{Exported, export};
+pub use import::import;
+pub use inspect::{get, instances, list, members};
+pub use purge::{Steadiness, purge_recycled};
+pub(crate) use purge::remove_for_good;
+pub use state::{change, purge, restart};
+pub use update::update;
+pub(crate) use inspect::word as instance_word;
+pub(crate) use view::app_url;

@@ -1,0 +1,10 @@
+//! Custom domains of apps.
+
+mod claim;
+pub(crate) mod dns;
+mod host;
+mod verify;
+
+pub use claim::{create, list, remove};
+pub use dns::{Resolver, SystemResolver};
+pub use verify::{verify, verify_by_hand};

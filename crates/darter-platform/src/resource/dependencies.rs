@@ -1,0 +1,87 @@
+//! npm packages of an app: the wanted list, the install that follows it, and those who watch it.
+
+use std::sync::Arc;
+
+use darter_api::resource as api;
+use darter_core::{AppId, Fault};
+use darter_store::dependency;
+
+use super::install;
+use super::installs::RunningInstall;
+use super::name::validate_packages;
+use crate::access::Opened;
+use crate::{Actor, Platform};
+
+/// What an app wants, what it has, and how the newest install stands.
+pub async fn dependencies(platform: &Platform, actor: &Actor, app: &AppId) -> Result<api::Dependencies, Fault> {
+    let mut opened = Opened::read(platform, actor, app).await?;
+    show(platform, &mut opened).await
+}
+
+async fn show(platform: &Platform, opened: &mut Opened<'_>) -> Result<api::Dependencies, Fault> {
+    let app = opened.id().clone();
+    let found = dependency::get(&mut opened.tx, &app).await?;
+    let mut newest = dependency::install(&mut opened.tx, &app).await?.map(|install| api::Install {
+        id: install.id,
+        state: install.state,
+        phase: install.phase,
+        message: install.message,
+        output: install.output,
+        started_at: install.started_at,
+        ended_at: install.ended_at,
+    });
+    if let (Some(newest), Some(running)) = (&mut newest, platform.apps.installs.get(&app))
+        && newest.id == running.id
+    {
+        let seen = running.seen();
+        (newest.phase, newest.output) = (seen.phase, seen.output);
+    }
+    Ok(api::Dependencies {
+        packages: found.wanted,
+        installed: found.installed,
+        digest: found.digest,
+        bytes: found.bytes,
+        install: newest,
+        built_in: platform.config.built_in_packages.clone(),
+    })
+}
+
+/// Replaces the wanted list and starts an install.
+pub async fn set_dependencies(platform: &Arc<Platform>, actor: &Actor, app: &AppId, input: api::SetDependencies) -> Result<api::Dependencies, Fault> {
+    validate_packages(&input.packages)?;
+    let mut opened = Opened::edit(platform, actor, app).await?;
+    let running = install::reserve(platform, app)?;
+    let written = async {
+        let mut found = dependency::get(&mut opened.tx, app).await?;
+        found.wanted = input.packages;
+        dependency::set(&mut opened.tx, app, &found).await?;
+        dependency::set_install(&mut opened.tx, app, &install::beginning(platform, &running)).await?;
+        opened.audit("dependency.set", "", serde_json::json!({ "packages": found.wanted })).await?;
+        opened.tx.commit().await?;
+        Ok::<_, Fault>(())
+    };
+    if let Err(fault) = written.await {
+        platform.apps.installs.finish(app, &running);
+        return Err(fault);
+    }
+    install::spawn(platform, app, running);
+    dependencies(platform, actor, app).await
+}
+
+/// The install that runs, for watching it from its start; `None` when none does.
+pub async fn watch_install(platform: &Platform, actor: &Actor, app: &AppId) -> Result<Option<Arc<RunningInstall>>, Fault> {
+    Opened::read(platform, actor, app).await?;
+    Ok(platform.apps.installs.get(app))
+}
+
+/// Ends the install that runs. What was installed before stays.
+pub async fn cancel_install(platform: &Platform, actor: &Actor, app: &AppId) -> Result<(), Fault> {
+    let mut opened = Opened::edit(platform, actor, app).await?;
+    let Some(running) = platform.apps.installs.get(app) else {
+        return Err(Fault::conflict("dependency.not_installing", "No install is running in this app. There is nothing to cancel."));
+    };
+    opened.audit("dependency.cancel", "", serde_json::json!({})).await?;
+    opened.tx.commit().await?;
+    running.cancel.cancel();
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! Running a draft with a chosen request, without publishing anything.
+
+mod request;
+mod start;
+mod user_token;
+
+pub use start::run;
