@@ -1,0 +1,122 @@
+//! The words of the command line that speak to a server, one file per noun. They hold no rule: each asks the public
+//! API, which every other client can ask too.
+
+mod access;
+mod app;
+mod dependency;
+mod domain;
+mod function;
+mod login;
+mod logs;
+mod people;
+mod profile;
+mod secret;
+mod token;
+mod variable;
+
+pub mod output;
+
+use clap::Subcommand;
+use url::Url;
+
+use crate::client::{Api, Credentials, Exit, Failure};
+use output::Output;
+
+/// What a command works with.
+pub struct Context {
+    pub api: Api,
+    pub out: Output,
+}
+
+/// Where the server is and who asks.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Remote {
+    /// Address of the server, instead of the one of the last `darter login`
+    #[arg(long, env = "DARTER_URL", global = true, value_name = "URL", hide_env_values = true)]
+    pub url: Option<Url>,
+    /// Personal access token, instead of the one of `darter login`
+    #[arg(long, env = "DARTER_TOKEN", global = true, value_name = "TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// Print JSON: one stable value on standard output, errors as JSON on standard error
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+impl Remote {
+    /// A client for the server that is meant.
+    fn context(self) -> Result<Context, Failure> {
+        let kept = Credentials::load()?;
+        let url = match (self.url, &kept.current) {
+            (Some(url), _) => url,
+            (None, Some(current)) => {
+                Url::parse(current).map_err(|error| Failure::usage(format!("{current}: {error}")))?
+            }
+            (None, None) => {
+                let what = "No server is known. Run `darter login URL`, or set DARTER_URL and DARTER_TOKEN.";
+                return Err(Failure::new(Exit::NotSignedIn, what));
+            }
+        };
+        let token = self.token.or_else(|| kept.tokens.get(&login::key(&url)).cloned());
+        Ok(Context { api: Api::new(url, token)?, out: Output { json: self.json } })
+    }
+}
+
+/// Commands that need a server.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Sign in at a server and remember it
+    Login(login::Login),
+    /// Forget the token of a server
+    Logout,
+    /// Who am I, and where
+    Whoami,
+    /// Apps: list, create, stop, start, export …
+    #[command(subcommand)]
+    App(app::Command),
+    /// Functions: write, publish, run, roll back, watch
+    #[command(subcommand, visible_alias = "function")]
+    Fn(function::Command),
+    /// Environment variables of an app
+    #[command(subcommand)]
+    Env(variable::Command),
+    /// Secrets of an app: encrypted, never shown again
+    #[command(subcommand)]
+    Secret(secret::Command),
+    /// npm packages of an app
+    #[command(subcommand)]
+    Dep(dependency::Command),
+    /// Custom domains of an app
+    #[command(subcommand)]
+    Domain(domain::Command),
+    /// Personal access tokens
+    #[command(subcommand)]
+    Token(token::Command),
+    /// One's own profile, password, picture
+    #[command(subcommand)]
+    Profile(profile::Command),
+    /// One's own sign-ins: sessions and bound identities
+    #[command(subcommand)]
+    Access(access::Command),
+    /// For administrators: accounts, invitations, settings, audit
+    #[command(subcommand)]
+    Admin(people::Command),
+}
+
+/// Runs a command against its server.
+pub async fn run(command: Command, remote: Remote) -> Result<(), Failure> {
+    match command {
+        Command::Login(command) => command.run(remote).await,
+        Command::Logout => login::logout(remote),
+        Command::Whoami => login::whoami(&remote.context()?).await,
+        Command::App(command) => command.run(&remote.context()?).await,
+        Command::Fn(command) => command.run(&remote.context()?).await,
+        Command::Env(command) => command.run(&remote.context()?).await,
+        Command::Secret(command) => command.run(&remote.context()?).await,
+        Command::Dep(command) => command.run(&remote.context()?).await,
+        Command::Domain(command) => command.run(&remote.context()?).await,
+        Command::Token(command) => command.run(&remote.context()?).await,
+        Command::Profile(command) => command.run(&remote.context()?).await,
+        Command::Access(command) => command.run(&remote.context()?).await,
+        Command::Admin(command) => command.run(&remote.context()?).await,
+    }
+}
