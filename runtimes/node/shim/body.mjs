@@ -1,16 +1,17 @@
 // Request bodies as Laf parses them: JSON, forms, raw bytes, XML, multipart. Other types are left as a stream for the function.
 // It must never hold more than the app's limit, packed or unpacked.
 
-import { randomUUID } from 'node:crypto';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import zlib from 'node:zlib';
-import { promisify } from 'node:util';
 import { app } from './app.mjs';
 import { attach } from './express.mjs';
 import { headersOf, parseForm } from './head.mjs';
 import { builtInPackage } from './packages.mjs';
+
+const { randomUUID } = process.getBuiltinModule('node:crypto');
+const fs = process.getBuiltinModule('node:fs');
+const os = process.getBuiltinModule('node:os');
+const path = process.getBuiltinModule('node:path');
+const zlib = process.getBuiltinModule('node:zlib');
+const { promisify } = process.getBuiltinModule('node:util');
 
 const XML = /^(?:text\/xml|application\/(?:[\w!#$%&*`\-.^~]+\+)?xml)$/i;
 const UNPACK = { gzip: promisify(zlib.gunzip), deflate: promisify(zlib.inflate), br: promisify(zlib.brotliDecompress), zstd: zlib.zstdDecompress && promisify(zlib.zstdDecompress) };

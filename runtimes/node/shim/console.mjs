@@ -2,10 +2,11 @@
 // and version are known without asking; the request id comes from the scope.
 // It must never write to the process's own output: nobody reads it.
 
-import util from 'node:util';
-import { Writable } from 'node:stream';
 import { record } from './control.mjs';
 import { currentScope } from './scope.mjs';
+
+const util = process.getBuiltinModule('node:util');
+const { Writable } = process.getBuiltinModule('node:stream');
 
 const RANK = { debug: 0, info: 1, log: 1, warn: 2, error: 3 };
 let threshold = 0;

@@ -1,9 +1,10 @@
 // `ctx` as Laf defines it. Cheap fields are plain data; headers and the Express objects are made when they are touched.
 
-import { createRequire } from 'node:module';
 import { app } from './app.mjs';
 import { headersOf, parseQuery } from './head.mjs';
 import { bearer, parseToken } from './token.mjs';
+
+const { createRequire } = process.getBuiltinModule('node:module');
 
 /** Own and enumerable, so that it survives `{...ctx}`; see `completed`. */
 export const ORIGIN = Symbol('darter.invocation');

@@ -1,8 +1,9 @@
 // The control channel to the engine (docs/reference/runtime-control.md): one JSON value a line, both ways.
 // Log records are what may be dropped here, and counted; answers to the engine's questions never are.
 
-import net from 'node:net';
-import { StringDecoder } from 'node:string_decoder';
+const net = process.getBuiltinModule('node:net');
+const { StringDecoder } = process.getBuiltinModule('node:string_decoder');
+
 
 const MAX_LINE = 64 << 20;
 /** Log bytes that may wait for the engine before records are dropped. */
@@ -17,12 +18,21 @@ let scheduled = false;
 let dropped = 0;
 
 /**
- * Opens the channel.
+ * Opens the channel. The engine's messages wait in the socket until the returned function gets the operations by name.
  * @param {number} fd
- * @param {Record<string, (message: any) => void>} operations by `op`
  */
-export function openControl(fd, operations) {
+export function openControl(fd) {
   socket = new net.Socket({ fd, readable: true, writable: true });
+  socket.on('drain', reportDropped);
+  // Without the engine there is nobody left to work for.
+  const end = process.reallyExit.bind(process);
+  socket.on('error', () => end(1));
+  socket.on('close', () => end(0));
+  return listen;
+}
+
+/** @param {Record<string, (message: any) => void>} operations by `op` */
+function listen(operations) {
   const decoder = new StringDecoder('utf8');
   let parts = [];
   let waiting = 0;
@@ -41,11 +51,6 @@ export function openControl(fd, operations) {
     waiting += text.length;
     if (waiting > MAX_LINE) throw new Error('a control message is longer than 64 MiB');
   });
-  socket.on('drain', reportDropped);
-  // Without the engine there is nobody left to work for.
-  socket.on('error', () => process.reallyExit(1));
-  socket.on('close', () => process.reallyExit(0));
-  return socket;
 }
 
 function dispatch(line, operations) {

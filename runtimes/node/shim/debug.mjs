@@ -1,11 +1,12 @@
 // Laf's debug run: a request that brings its own code, signed with a develop token, and gets its log lines back.
 
-import { gunzipSync, gzipSync } from 'node:zlib';
 import { app } from './app.mjs';
 import { answerPlain } from './answer.mjs';
 import { headersOf } from './head.mjs';
 import { adopt, dispatch } from './invoke.mjs';
 import { parseToken } from './token.mjs';
+
+const { gunzipSync, gzipSync } = process.getBuiltinModule('node:zlib');
 
 const MAX_CODE = 4 << 20;
 const MAX_LOGS = 32 << 10;

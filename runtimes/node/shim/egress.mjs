@@ -2,8 +2,9 @@
 // There is no DNS and no route inside a sandbox; the proxy resolves, checks and counts.
 // One mechanism for http, fetch, database drivers and mail: net.Socket.prototype.connect. Loopback stays direct.
 
-import net from 'node:net';
-import { createRequire } from 'node:module';
+const net = process.getBuiltinModule('node:net');
+const { createRequire } = process.getBuiltinModule('node:module');
+
 
 const MAX_HEAD = 8 << 10;
 const builtIn = createRequire(import.meta.url);

@@ -1,10 +1,11 @@
 // Stack traces in the author's own lines, and a process that outlives its functions' mistakes.
 // Frames of this shim are left out: they help nobody who writes a function.
 
-import { SourceMap } from 'node:module';
-import util from 'node:util';
 import { emit } from './console.mjs';
 import { currentScope } from './scope.mjs';
+
+const { SourceMap } = process.getBuiltinModule('node:module');
+const util = process.getBuiltinModule('node:util');
 
 const SHIM = new URL('.', import.meta.url).href;
 const MAX_SOURCES = 4096;

@@ -1,8 +1,9 @@
 // One request and its answer on a connection. Knows credit and order; knows nothing about functions.
 // It must never hold more of a request body than one window, and never send a byte without credit.
 
-import { Buffer } from 'node:buffer';
 import { FLAG_END, FLAG_UPGRADE, MAX_DATA, RESET, WINDOW } from './wire.mjs';
+
+const { Buffer } = process.getBuiltinModule('node:buffer');
 
 const CREDIT_STEP = 64 << 10;
 /** A body up to this travels inside the RESPONSE frame. */

@@ -1,10 +1,11 @@
 // `ctx.request` and `ctx.response`: real Express 4 objects over Node's own, bound to our stream instead of a socket.
 // They are made only when a function touches them; Node's and Express's own rules for headers and bodies apply.
 
-import http from 'node:http';
-import { Duplex } from 'node:stream';
 import { asBytes, fullHead, isResponse, isStream } from './answer.mjs';
 import { builtInPackage } from './packages.mjs';
+
+const http = process.getBuiltinModule('node:http');
+const { Duplex } = process.getBuiltinModule('node:stream');
 
 const FIRST_HEADER = 6;
 let prototypes;
@@ -106,7 +107,11 @@ function makeRequest(invocation, socket, prototype, limit) {
   if (exchange.consumer !== undefined || !exchange.hasBody) {
     request.complete = true;
     request.push(null);
-  } else feed(request, exchange, limit);
+  } else {
+    // The wire has no lengths of its own: without this Express's parsers believe that there is no body.
+    if (request.headers['content-length'] === undefined) request.headers['transfer-encoding'] = 'chunked';
+    feed(request, exchange, limit);
+  }
   return request;
 }
 

@@ -1,22 +1,12 @@
-// The start of the Node runtime: two sockets from the engine, hello, and then whatever it says.
-// Only what every app needs is imported here; all else is loaded when it is first touched, for the start is what people wait for.
+// The start of the Node runtime: says hello as soon as the control channel is open, and loads the rest while the engine
+// gets its next message ready. What people wait for must stay short here: every import counts.
 
-import { openControl } from './control.mjs';
-import { installGlobalConsole } from './console.mjs';
-import { forbidExit, installSafetyNet, installStackTraces } from './errors.mjs';
-import { guardGlobals, installEgress } from './egress.mjs';
-import { listen } from './server.mjs';
-import { operations, sayHello, setExit } from './operations.mjs';
+import { flush, openControl, send } from './control.mjs';
 
 const LISTEN_FD = 3;
-const CONTROL_FD = Number(process.env.DARTER_CONTROL_FD ?? 4);
+const listenTo = openControl(Number(process.env.DARTER_CONTROL_FD ?? 4));
+send({ ev: 'hello', runtime: 'node', version: process.versions.node, protocol: 1 });
+flush();
 
-installStackTraces();
-installEgress(process.env);
-guardGlobals();
-installSafetyNet();
-installGlobalConsole();
-setExit(forbidExit());
-openControl(CONTROL_FD, operations);
-listen(LISTEN_FD);
-sayHello();
+const { start } = await import('./start.mjs');
+listenTo(start(LISTEN_FD));

@@ -5,13 +5,14 @@
 //
 // It must never run a module's body twice for one version, and never wait for a module that waits for it.
 
-import { createRequire } from 'node:module';
-import path from 'node:path';
-import vm from 'node:vm';
 import { makeConsole } from './console.mjs';
 import { importPackage, requirePackage, packageRequire } from './packages.mjs';
 import { registerSource } from './errors.mjs';
 import { scopes } from './scope.mjs';
+
+const { createRequire } = process.getBuiltinModule('node:module');
+const path = process.getBuiltinModule('node:path');
+const vm = process.getBuiltinModule('node:vm');
 
 const PARAMETERS = '__import,__dynamic_import,__exports,__meta,require,module,exports,console,__filename,__dirname,__done';
 const OPEN = `(function(${PARAMETERS}){"use strict";return async function(){`;

@@ -1,8 +1,5 @@
 // What the engine can ask for (docs/reference/runtime-control.md), one function each.
 
-import fs from 'node:fs';
-import module from 'node:module';
-import v8 from 'node:v8';
 import { addDraft, addPin, app, setEnvironment } from './app.mjs';
 import { send, whenSent } from './control.mjs';
 import { emit } from './console.mjs';
@@ -12,15 +9,15 @@ import { initialise, resumeWaiting } from './invoke.mjs';
 import { drain } from './server.mjs';
 import { installGlobals } from './globals.mjs';
 
+const fs = process.getBuiltinModule('node:fs');
+const module = process.getBuiltinModule('node:module');
+const v8 = process.getBuiltinModule('node:v8');
+
 const RUNTIME_CACHE = '/runtime/cache';
 let exit = (code) => process.reallyExit(code);
 
 export function setExit(end) {
   exit = end;
-}
-
-export function sayHello() {
-  send({ ev: 'hello', runtime: 'node', version: process.versions.node, protocol: 1 });
 }
 
 /** V8's compiled code for packages: the app's cache was filled when its packages were installed. */

@@ -1,15 +1,18 @@
 // npm packages for functions: the app's own first, then the built-in ones, then Node's modules.
 // Synchronous where possible (require), so that a package's start costs no turns of the event loop.
 
-import { createRequire } from 'node:module';
-import path from 'node:path';
-import util from 'node:util';
-import vm from 'node:vm';
 import { patchTls } from './egress.mjs';
+
+const fs = process.getBuiltinModule('node:fs');
+const { createRequire } = process.getBuiltinModule('node:module');
+const path = process.getBuiltinModule('node:path');
+const util = process.getBuiltinModule('node:util');
+const vm = process.getBuiltinModule('node:vm');
 
 let own;
 let ownImport;
-const BUILT_IN = path.join(process.env.DARTER_RUNTIME_MODULES ?? '/runtime/node_modules', '..', 'index.js');
+let modules;
+const BUILT_IN = path.join(process.env.DARTER_RUNTIME_MODULES || '/runtime/node_modules', '..', 'index.js');
 const builtIn = createRequire(BUILT_IN);
 const builtInImport = importerAt(BUILT_IN);
 const namespaces = new Map();
@@ -21,6 +24,7 @@ function importerAt(filename) {
 /** Where the app's packages are. @param {string | null} modulePath a folder with `node_modules` */
 export function setModulePath(modulePath) {
   if (modulePath === null) return;
+  modules = path.join(modulePath, 'node_modules');
   own = createRequire(`${modulePath}/index.js`);
   ownImport = importerAt(`${modulePath}/index.js`);
 }
@@ -108,4 +112,14 @@ function callable(target) {
   }
   Object.setPrototypeOf(namespace, target);
   return namespace;
+}
+
+/** The folder of an installed package, the app's first. `from` says whose it is. */
+export function findPackage(name) {
+  if (!/^(?:@[\w.~-]+\/)?[\w.~-]+$/.test(name) || name.startsWith('.')) return undefined;
+  for (const [from, folder] of [['custom', modules], ['node', path.join(path.dirname(BUILT_IN), 'node_modules')]]) {
+    const root = folder === undefined ? undefined : path.join(folder, name);
+    if (root !== undefined && fs.existsSync(path.join(root, 'package.json'))) return { root, from };
+  }
+  return undefined;
 }

@@ -1,7 +1,8 @@
 // Which request a piece of code works for: carried through awaits, timers and callbacks.
 // A scope is {requestId, name, version, logs}; `logs` collects lines for a debug run, else undefined.
 
-import { AsyncLocalStorage } from 'node:async_hooks';
+const { AsyncLocalStorage } = process.getBuiltinModule('node:async_hooks');
+
 
 export const scopes = new AsyncLocalStorage();
 

@@ -1,8 +1,9 @@
 // Accepts the platform's connections on the socket that it made for us.
 
-import net from 'node:net';
 import { Connection } from './wire.mjs';
 import { receive } from './invoke.mjs';
+
+const net = process.getBuiltinModule('node:net');
 
 /** @type {Set<Connection>} */
 const connections = new Set();

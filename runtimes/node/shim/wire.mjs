@@ -4,8 +4,9 @@
 //
 //   stream:  open ──respond──► answering ──end──► closed      (either side may reset at any point)
 
-import { Buffer } from 'node:buffer';
 import { Exchange } from './exchange.mjs';
+
+const { Buffer } = process.getBuiltinModule('node:buffer');
 
 export const FRAME = { REQUEST: 1, DATA: 2, END: 3, RESET: 4, WINDOW: 5, RESPONSE: 6, GOAWAY: 7 };
 export const RESET = { CANCELLED: 1, PROTOCOL: 2, INTERNAL: 3, REFUSED: 4, DEADLINE: 5 };
@@ -148,7 +149,7 @@ export class Connection {
     if (this.used + bytes > POOL) this.flush();
     if (!this.flushing) {
       this.flushing = true;
-      setImmediate(this.flushLater);
+      process.nextTick(this.flushLater);
     }
     return this.used;
   }

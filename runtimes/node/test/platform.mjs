@@ -53,7 +53,8 @@ export class Wire {
     this.streams = new Map();
     this.rest = Buffer.alloc(0);
     this.goaway = false;
-    this.closed = once(socket, 'close');
+    this.closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.setMaxListeners(0);
     socket.on('error', () => {});
     socket.on('data', (chunk) => this.receive(chunk));
   }

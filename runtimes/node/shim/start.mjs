@@ -1,0 +1,22 @@
+// Everything between hello and the first message of the engine. Only what every app needs is imported from here;
+// all else is loaded when it is first touched.
+
+import { installGlobalConsole } from './console.mjs';
+import { guardGlobals, installEgress } from './egress.mjs';
+import { forbidExit, installSafetyNet, installStackTraces } from './errors.mjs';
+import { operations, setExit } from './operations.mjs';
+import { listen } from './server.mjs';
+import { warmUp } from './warmup.mjs';
+
+/** Sets the process up; what the engine may ask for. */
+export function start(fd) {
+  installStackTraces();
+  installEgress(process.env);
+  guardGlobals();
+  installSafetyNet();
+  installGlobalConsole();
+  setExit(forbidExit());
+  listen(fd);
+  setImmediate(warmUp);
+  return operations;
+}
