@@ -1,44 +1,37 @@
-//! The server's side of the launcher: asks for sandboxes, steers them, hears how they end.
+//! The server's side of the launcher: asks for sandboxes and hears how they end.
 //!
-//! Freezing, thawing, limits and usage go straight to control files whose descriptors the launcher handed over, so they
-//! never wait behind a creation. Never blocks a tokio thread longer than one write to such a file takes.
+//! Never blocks a tokio thread: a message that the socket does not take at once waits in a task of its own.
 
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::AbortHandle;
 
-use crate::error::SandboxError;
-use crate::spec::{Bind, Limits, Spec};
+use crate::channel;
+use crate::error::{LaunchError, SandboxError};
+use crate::launcher::protocol::{Failure, Groups, Plan, Reply, Request};
+use crate::sandbox::{Exit, ExitReason, Sandbox, Usage};
+use crate::spec::{Bind, Spec};
+use crate::sys;
 
-/// Talks to the launcher process. Cheap to clone.
+/// Talks to the launcher process. Cheap to clone. When the last client and the last [`Sandbox`] are gone the launcher
+/// ends, too.
 #[derive(Clone, Debug)]
-pub struct LauncherClient {}
-
-impl LauncherClient {
-    /// Builds a sandbox and starts its program. Returns once the program has been executed. Dropping the future
-    /// half-way leaves nothing behind: a sandbox nobody waits for is killed.
-    pub async fn create(&self, spec: Spec) -> Result<Sandbox, SandboxError> {
-        spec.check()?;
-        Err(SandboxError::LauncherGone)
-    }
-
-    /// What this machine lets the launcher do.
-    pub fn abilities(&self) -> &Abilities {
-        unreachable!("a client exists only after the launcher has answered")
-    }
-
-    /// Resolves when the launcher process has died (then every sandbox is gone too).
-    pub async fn gone(&self) {
-        std::future::pending::<()>().await
-    }
+pub struct LauncherClient {
+    link: Arc<Link>,
 }
 
 /// What the launcher found when it started.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Abilities {
-    /// Runs as root: a range of user ids per sandbox.
+    /// Runs as root: user ids of its own per sandbox.
     pub privileged: bool,
-    /// Where each controller lives (`memory: v1 /sys/fs/cgroup/memory/…`), or why it is missing.
+    /// Where each controller lives (`memory`, `v1 /sys/fs/cgroup/memory/…`), or `missing: ` and why.
     pub controllers: Vec<(String, String)>,
     /// Sandboxes can be frozen.
     pub freezer: bool,
@@ -48,148 +41,301 @@ pub struct Abilities {
     pub landlock: u32,
 }
 
-/// A running sandbox. Dropping it kills everything inside.
+impl LauncherClient {
+    /// Builds a sandbox and starts its program. Returns once the program has been executed. Dropping the future
+    /// half-way leaves nothing behind: a sandbox nobody waits for is killed.
+    pub async fn create(&self, spec: Spec) -> Result<Sandbox, SandboxError> {
+        spec.check()?;
+        let (plan, fds) = Plan::split(spec);
+        let (answer, answered) = oneshot::channel();
+        self.link.ask(Pending::Create(answer), fds, |seq| Request::Create { seq, plan: Box::new(plan) })?;
+        answered.await.unwrap_or(Err(SandboxError::LauncherGone))
+    }
+
+    /// What this machine lets the launcher do.
+    pub fn abilities(&self) -> &Abilities {
+        &self.link.hub.abilities
+    }
+
+    /// Resolves when the launcher process has died (then every sandbox is gone too).
+    pub async fn gone(&self) {
+        let mut gone = self.link.hub.gone.subscribe();
+        // The sender lives as long as we do.
+        let _ = gone.wait_for(|gone| *gone).await;
+    }
+
+    /// Ends the launcher: kills every sandbox, waits until processes, mounts and cgroups are gone. At most a few
+    /// seconds. Every later call answers [`SandboxError::LauncherGone`].
+    pub async fn close(&self) {
+        // Fails only when the other end has gone already.
+        let _ = rustix::net::shutdown(self.link.hub.socket.get_ref(), rustix::net::Shutdown::Write);
+        self.gone().await;
+        while sys::try_reap(self.link.hub.pid).is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+/// Keeps the tasks of a connection running; they end with the last user.
 #[derive(Debug)]
-pub struct Sandbox {}
+pub(crate) struct Link {
+    pub(crate) hub: Arc<Hub>,
+    tasks: [AbortHandle; 2],
+}
 
-impl Sandbox {
-    /// Number of this sandbox, never used twice in the life of a launcher.
-    pub fn id(&self) -> u64 {
-        0
-    }
-
-    /// Host process id of the sandbox's first process, for logs.
-    pub fn pid(&self) -> i32 {
-        0
-    }
-
-    /// How long the launcher took to build it.
-    pub fn built_in(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    /// How it ended. May be called often and by many; resolves for all of them.
-    pub async fn wait(&self) -> Exit {
-        std::future::pending().await
-    }
-
-    /// How it ended, when it has.
-    pub fn ended(&self) -> Option<Exit> {
-        None
-    }
-
-    /// Kills everything inside and waits until it is gone. Killing an ended sandbox is accepted.
-    pub async fn kill(&self) -> Exit {
-        std::future::pending().await
-    }
-
-    /// Stops every process inside where it is; returns once all of them rest.
-    pub async fn freeze(&self) -> Result<(), SandboxError> {
-        Err(SandboxError::Ended)
-    }
-
-    /// Lets a frozen sandbox go on. One write; does not wait.
-    pub fn thaw(&self) -> Result<(), SandboxError> {
-        Err(SandboxError::Ended)
-    }
-
-    /// Pages the anonymous memory of a (frozen) sandbox out, when there is swap.
-    pub async fn reclaim(&self) -> Result<Reclaimed, SandboxError> {
-        Err(SandboxError::Ended)
-    }
-
-    /// What it uses now. Reads control files; a few microseconds each.
-    pub fn usage(&self) -> Result<Usage, SandboxError> {
-        Err(SandboxError::Ended)
-    }
-
-    /// Moves the walls of CPU, memory and pids. `nofile` and `fsize` stay as created.
-    pub fn set_limits(&self, limits: &Limits) -> Result<(), SandboxError> {
-        limits.check()
-    }
-
-    /// Brings read-only binds into the live sandbox. Every target must be one of `Root::attach_points`, once.
-    pub async fn attach(&self, binds: Vec<Bind>) -> Result<(), SandboxError> {
-        let _ = binds;
-        Err(SandboxError::Ended)
-    }
-
-    /// The connections that programs inside make to [`EGRESS_ADDRESS`](crate::EGRESS_ADDRESS). Only the first call
-    /// gets them; `None` when the spec asked for no egress.
-    pub fn take_egress(&self) -> Option<Egress> {
-        None
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
-/// Connections from inside a sandbox to its proxy address.
+/// The connection and who waits for what.
 #[derive(Debug)]
-pub struct Egress {}
-
-impl Egress {
-    /// The next connection, or `None` once the sandbox has ended. At most 256 are open at a time; further ones wait
-    /// in the backlog inside the sandbox.
-    pub async fn accept(&mut self) -> Option<Tunnel> {
-        None
-    }
+pub(crate) struct Hub {
+    socket: AsyncFd<OwnedFd>,
+    pid: i32,
+    abilities: Abilities,
+    pub(crate) groups: Groups,
+    next: AtomicU64,
+    waiting: Mutex<Waiting>,
+    /// What the socket did not take at once.
+    later: mpsc::UnboundedSender<(Vec<u8>, Vec<OwnedFd>)>,
+    gone: watch::Sender<bool>,
 }
 
-/// One connection from inside. Every byte of it is hostile.
+#[derive(Debug, Default)]
+struct Waiting {
+    requests: HashMap<u64, Pending>,
+    sandboxes: HashMap<u64, watch::Sender<Option<Exit>>>,
+    closed: bool,
+}
+
 #[derive(Debug)]
-pub struct Tunnel {
-    stream: TcpStream,
+enum Pending {
+    Create(oneshot::Sender<Result<Sandbox, SandboxError>>),
+    Attach(oneshot::Sender<Result<(), SandboxError>>),
+    Reclaim(oneshot::Sender<Result<Option<u64>, SandboxError>>),
 }
 
-impl Tunnel {
-    /// The connection (`AsyncRead + AsyncWrite`; a socket of the sandbox's own network namespace).
-    pub fn stream(&mut self) -> &mut TcpStream {
-        &mut self.stream
+impl Pending {
+    fn fail(self, error: SandboxError) {
+        // Whoever asked may have gone; then nobody needs the answer.
+        match self {
+            Self::Create(answer) => drop(answer.send(Err(error))),
+            Self::Attach(answer) => drop(answer.send(Err(error))),
+            Self::Reclaim(answer) => drop(answer.send(Err(error))),
+        }
     }
 }
 
-/// How a sandbox ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Exit {
-    /// Why.
-    pub reason: ExitReason,
-    /// Processes killed for want of memory while it lived.
-    pub oom_kills: u64,
-    /// Last figures.
-    pub usage: Usage,
+impl From<Failure> for SandboxError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Build { step, reason } => Self::Build { step, reason },
+            Failure::Exec { program, reason } => Self::Exec { program, reason },
+            Failure::Ended => Self::Ended,
+            Failure::Full(slots) => Self::Full(slots),
+        }
+    }
 }
 
-/// Why a sandbox ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExitReason {
-    /// The workload exited.
-    Code(i32),
-    /// A signal ended the workload.
-    Signal(i32),
-    /// The memory limit was reached and the kernel ended the workload.
-    OutOfMemory,
-    /// We ended it ([`Sandbox::kill`] or dropping it).
-    Killed,
-    /// The launcher died.
-    LauncherGone,
+impl Link {
+    fn ask(
+        &self,
+        pending: Pending,
+        fds: Vec<OwnedFd>,
+        request: impl FnOnce(u64) -> Request,
+    ) -> Result<(), SandboxError> {
+        let seq = self.hub.next.fetch_add(1, Ordering::Relaxed);
+        let bytes = request(seq).encode();
+        if bytes.len() > channel::MAX_MESSAGE {
+            return Err(SandboxError::Spec(format!(
+                "arguments, environment and files together are {} bytes, more than {}",
+                bytes.len(),
+                channel::MAX_MESSAGE
+            )));
+        }
+        {
+            let mut waiting = self.hub.waiting();
+            if waiting.closed {
+                return Err(SandboxError::LauncherGone);
+            }
+            waiting.requests.insert(seq, pending);
+        }
+        self.hub.post(bytes, fds);
+        Ok(())
+    }
+
+    pub(crate) async fn attach(&self, id: u64, binds: Vec<Bind>) -> Result<(), SandboxError> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Pending::Attach(answer), Vec::new(), |seq| Request::Attach { seq, id, binds })?;
+        answered.await.unwrap_or(Err(SandboxError::LauncherGone))
+    }
+
+    pub(crate) async fn reclaim(&self, id: u64) -> Result<Option<u64>, SandboxError> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Pending::Reclaim(answer), Vec::new(), |seq| Request::Reclaim { seq, id })?;
+        answered.await.unwrap_or(Err(SandboxError::LauncherGone))
+    }
+
+    pub(crate) fn kill(&self, id: u64) {
+        self.hub.post(Request::Kill { id }.encode(), Vec::new());
+    }
 }
 
-/// What a sandbox uses or has used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Bytes charged now.
-    pub memory: u64,
-    /// Most bytes ever charged.
-    pub memory_peak: u64,
-    /// CPU time of everything inside, microseconds.
-    pub cpu_usec: u64,
-    /// Processes and threads now.
-    pub pids: u64,
+impl Hub {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing panics while holding it, and if it did the maps would still be whole.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn post(&self, bytes: Vec<u8>, fds: Vec<OwnedFd>) {
+        let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+        match channel::send(self.socket.get_ref().as_fd(), &bytes, &borrowed) {
+            Ok(()) => {}
+            // The writer ends with the last user of the link, and we are one.
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => drop(self.later.send((bytes, fds))),
+            Err(_) => self.close(),
+        }
+    }
+
+    /// Everybody who waits learns that the launcher is gone.
+    fn close(&self) {
+        let Waiting { requests, sandboxes, .. } =
+            std::mem::replace(&mut *self.waiting(), Waiting { closed: true, ..Waiting::default() });
+        requests.into_values().for_each(|pending| pending.fail(SandboxError::LauncherGone));
+        for ended in sandboxes.into_values() {
+            let usage = Usage::default();
+            ended.send_replace(Some(Exit { reason: ExitReason::LauncherGone, oom_kills: 0, usage }));
+        }
+    }
+
+    fn hear(&self, link: &std::sync::Weak<Link>, reply: Reply, fds: Vec<OwnedFd>) {
+        match reply {
+            Reply::Created { seq, id, pid, micros, egress, controls } => {
+                let Some(link) = link.upgrade() else { return };
+                let (ended, end) = watch::channel(None);
+                let sandbox =
+                    Sandbox::new(link, (id, pid, Duration::from_micros(micros)), end, (egress, controls, fds));
+                let pending = {
+                    let mut waiting = self.waiting();
+                    waiting.sandboxes.insert(id, ended);
+                    waiting.requests.remove(&seq)
+                };
+                // A sandbox whose asker has gone is dropped here, and so killed.
+                if let Some(Pending::Create(answer)) = pending {
+                    drop(answer.send(sandbox));
+                }
+            }
+            Reply::Failed { seq, failure } => {
+                if let Some(pending) = self.take(seq) {
+                    pending.fail(failure.into());
+                }
+            }
+            Reply::Attached { seq } => {
+                if let Some(Pending::Attach(answer)) = self.take(seq) {
+                    drop(answer.send(Ok(())));
+                }
+            }
+            Reply::Reclaimed { seq, bytes } => {
+                if let Some(Pending::Reclaim(answer)) = self.take(seq) {
+                    drop(answer.send(Ok(bytes)));
+                }
+            }
+            Reply::Exited { id, reason, oom_kills, usage } => {
+                let ended = self.waiting().sandboxes.remove(&id);
+                if let Some(ended) = ended {
+                    ended.send_replace(Some(Exit { reason, oom_kills, usage }));
+                }
+            }
+            Reply::Refused { why } => tracing::error!(why, "the launcher gave up"),
+            Reply::Hello { .. } => tracing::error!("the launcher greeted twice; ignoring it"),
+        }
+    }
+
+    fn take(&self, seq: u64) -> Option<Pending> {
+        self.waiting().requests.remove(&seq)
+    }
+
+    async fn read(&self, link: std::sync::Weak<Link>) {
+        let mut buffer = vec![0; channel::MAX_MESSAGE];
+        while let Ok(Some((reply, fds))) = next(&self.socket, &mut buffer).await {
+            self.hear(&link, reply, fds);
+        }
+        self.close();
+        sys::try_reap(self.pid);
+        self.gone.send_replace(true);
+    }
+
+    async fn write(&self, mut later: mpsc::UnboundedReceiver<(Vec<u8>, Vec<OwnedFd>)>) {
+        while let Some((bytes, fds)) = later.recv().await {
+            loop {
+                let Ok(mut room) = self.socket.writable().await else { return };
+                let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+                match room.try_io(|socket| channel::send(socket.get_ref().as_fd(), &bytes, &borrowed)) {
+                    Ok(Ok(())) => break,
+                    Ok(Err(_)) => return,
+                    Err(_still_full) => {}
+                }
+            }
+        }
+    }
 }
 
-/// What [`Sandbox::reclaim`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reclaimed {
-    /// This many bytes fewer are charged than before.
-    Bytes(u64),
-    /// There is no swap on this machine, so nothing was done.
-    NoSwap,
+/// The next reply; `None` when the launcher has gone.
+async fn next(socket: &AsyncFd<OwnedFd>, buffer: &mut [u8]) -> std::io::Result<Option<(Reply, Vec<OwnedFd>)>> {
+    loop {
+        let mut ready = socket.readable().await?;
+        match ready.try_io(|socket| channel::receive(socket.get_ref().as_fd(), buffer)) {
+            Ok(received) => {
+                let Some((length, fds)) = received? else { return Ok(None) };
+                return match Reply::decode(&buffer[..length]) {
+                    Ok(reply) => Ok(Some((reply, fds))),
+                    Err(error) => Err(std::io::Error::new(std::io::ErrorKind::InvalidData, error)),
+                };
+            }
+            Err(_not_yet) => {}
+        }
+    }
+}
+
+/// Waits for the launcher's greeting and starts the tasks of the connection.
+pub(crate) async fn connect(socket: OwnedFd, pid: i32) -> Result<LauncherClient, LaunchError> {
+    let io = |what| move |source| LaunchError::Io { what, source };
+    channel::set_nonblocking(&socket).map_err(io("preparing the launcher's socket"))?;
+    // SAFETY: the descriptor is owned by the AsyncFd, which never lets go of it before it deregisters.
+    #[allow(unsafe_code)]
+    let socket = unsafe { AsyncFd::register(socket) };
+    let socket = socket.map_err(|error| io("watching the launcher's socket")(error.into()))?;
+    let mut buffer = vec![0; channel::MAX_MESSAGE];
+    let (abilities, groups) = match next(&socket, &mut buffer).await.map_err(io("hearing from the launcher"))? {
+        Some((Reply::Hello { abilities, groups }, _)) => (abilities, groups),
+        Some((Reply::Refused { why }, _)) => return Err(LaunchError::Config(why)),
+        Some(_) | None => {
+            return Err(LaunchError::Config("the launcher ended without a word; see the system log".into()));
+        }
+    };
+    let (later, queue) = mpsc::unbounded_channel();
+    let hub = Arc::new(Hub {
+        socket,
+        pid,
+        abilities,
+        groups,
+        next: AtomicU64::new(1),
+        waiting: Mutex::default(),
+        later,
+        gone: watch::Sender::new(false),
+    });
+    let (reader, writer) = (hub.clone(), hub.clone());
+    let (give_link, take_link) = oneshot::channel::<std::sync::Weak<Link>>();
+    let reading = tokio::spawn(async move {
+        if let Ok(link) = take_link.await {
+            reader.read(link).await;
+        }
+    });
+    let writing = tokio::spawn(async move { writer.write(queue).await });
+    let link = Arc::new(Link { hub, tasks: [reading.abort_handle(), writing.abort_handle()] });
+    // The reader has just been spawned and waits for exactly this.
+    let _ = give_link.send(Arc::downgrade(&link));
+    Ok(LauncherClient { link })
 }

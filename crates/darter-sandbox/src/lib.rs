@@ -8,16 +8,30 @@
 
 #![deny(missing_docs)]
 
+mod cgroup;
+mod channel;
 mod client;
 mod doctor;
+mod egress;
 mod error;
+mod inside;
+mod landlock;
 mod launcher;
+mod paths;
+mod privileges;
+mod reclaim;
+mod sandbox;
+mod seccomp;
 mod spec;
+mod sys;
 
-pub use client::{Abilities, Egress, Exit, ExitReason, LauncherClient, Reclaimed, Sandbox, Tunnel, Usage};
+pub use client::{Abilities, LauncherClient};
 pub use doctor::{Wall, probe};
+pub use egress::{Egress, Tunnel};
 pub use error::{LaunchError, SandboxError};
-pub use launcher::{Launcher, LauncherConfig, Owner, become_account};
+pub use launcher::{Launcher, LauncherConfig, Owner};
+pub use privileges::become_account;
+pub use sandbox::{Exit, ExitReason, Reclaimed, Sandbox, Usage};
 pub use spec::{
     Bind, CONTROL_FD, EGRESS_ADDRESS, File, LISTEN_FD, Limits, Link, MAX_BINDS, MAX_FD_NUMBER, MAX_FDS, PassedFd,
     Profile, Root, Scratch, Spec, WORKLOAD_UID,
