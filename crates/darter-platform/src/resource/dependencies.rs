@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use darter_api::resource as api;
 use darter_core::{AppId, Fault};
+use darter_engine::{InstallProgress, InstalledPackage};
 use darter_store::dependency;
 
 use super::install;
@@ -68,10 +69,31 @@ pub async fn set_dependencies(platform: &Arc<Platform>, actor: &Actor, app: &App
     dependencies(platform, actor, app).await
 }
 
-/// The install that runs, for watching it from its start; `None` when none does.
-pub async fn watch_install(platform: &Platform, actor: &Actor, app: &AppId) -> Result<Option<Arc<RunningInstall>>, Fault> {
-    Opened::read(platform, actor, app).await?;
-    Ok(platform.apps.installs.get(app))
+/// The install that runs, for watching it from its start; else the newest one as it ended; else one without events.
+pub async fn watch_install(platform: &Platform, actor: &Actor, app: &AppId) -> Result<Arc<RunningInstall>, Fault> {
+    let mut opened = Opened::read(platform, actor, app).await?;
+    if let Some(running) = platform.apps.installs.get(app) {
+        return Ok(running);
+    }
+    let Some(newest) = dependency::install(&mut opened.tx, app).await? else {
+        return Ok(Arc::new(RunningInstall::over(String::new(), Vec::new())));
+    };
+    let found = dependency::get(&mut opened.tx, app).await?;
+    let mut events = vec![InstallProgress::Phase { name: newest.phase }];
+    events.extend(newest.output.into_iter().map(|line| InstallProgress::Output { line }));
+    events.push(match newest.state.as_str() {
+        "installed" => InstallProgress::Installed {
+            digest: found.digest.unwrap_or_default(),
+            lockfile: String::new(),
+            packages: found.installed.into_iter().map(|(name, version)| InstalledPackage { name, version }).collect(),
+            bytes: found.bytes,
+        },
+        state => {
+            let message = newest.message.unwrap_or_else(|| "This install did not end. Save the list again to install it.".to_owned());
+            InstallProgress::Failed { code: format!("dependency.{state}"), message }
+        }
+    });
+    Ok(Arc::new(RunningInstall::over(newest.id, events)))
 }
 
 /// Ends the install that runs. What was installed before stays.

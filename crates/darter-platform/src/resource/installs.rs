@@ -38,6 +38,14 @@ impl RunningInstall {
         Self { id, cancel: CancellationToken::new(), events: Mutex::default(), changed: watch::channel(false).0 }
     }
 
+    /// An install that is over, for those who look at it now.
+    pub(crate) fn over(id: String, events: Vec<InstallProgress>) -> Self {
+        let install = Self::new(id);
+        events.into_iter().for_each(|event| install.push(event));
+        install.end();
+        install
+    }
+
     /// Takes an event; watchers wake.
     pub fn push(&self, event: InstallProgress) {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,6 +98,16 @@ impl RunningInstall {
 
 fn clean(line: &str) -> String {
     line.chars().filter(|character| !character.is_control() || *character == '\t').take(LINE_LENGTH).collect()
+}
+
+/// The name that an event has on the wire.
+pub fn install_event(event: &InstallProgress) -> &'static str {
+    match event {
+        InstallProgress::Output { .. } => "output",
+        InstallProgress::Phase { .. } => "phase",
+        InstallProgress::Installed { .. } => "installed",
+        InstallProgress::Failed { .. } => "failed",
+    }
 }
 
 /// All installs of this process.

@@ -13,7 +13,7 @@ pub use dependencies::{cancel_install, dependencies, set_dependencies, watch_ins
 pub(crate) use environment::{environment, server_secret};
 pub(crate) use install::interrupt_installs;
 pub(crate) use install::start as start_install;
-pub use installs::RunningInstall;
+pub use installs::{RunningInstall, install_event};
 pub use secrets::{remove_secret, secrets, set_secret};
 pub use variables::{remove_variable, set_variable, variables};
 pub use vault::Vault;
