@@ -86,6 +86,17 @@ export function installStackTraces() {
   };
 }
 
+/** Gives a compile error the place in the author's source instead of this shim's frames. */
+export function locate(error, script) {
+  const stack = String(error.stack);
+  const source = sources.get(script);
+  const line = stack.startsWith(`${script}:`) ? Number.parseInt(stack.slice(script.length + 1), 10) : Number.NaN;
+  if (source === undefined || Number.isNaN(line)) return error;
+  const place = original(source, line, 1);
+  error.stack = `${error.name}: ${error.message}\n    at ${source.name}.ts:${place.line}`;
+  return error;
+}
+
 /** An error as text for a log: stack, properties, causes. */
 export function describe(error) {
   try {

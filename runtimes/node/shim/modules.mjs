@@ -7,7 +7,7 @@
 
 import { makeConsole } from './console.mjs';
 import { importPackage, requirePackage, packageRequire } from './packages.mjs';
-import { registerSource } from './errors.mjs';
+import { locate, registerSource } from './errors.mjs';
 import { scopes } from './scope.mjs';
 
 const { createRequire } = process.getBuiltinModule('node:module');
@@ -71,8 +71,12 @@ export class Module {
     const { name, version, code, map } = this.definition;
     const filename = registerSource(name, version, map);
     const source = `${OPEN}${code}\n;__done();}})`;
-    const script = new vm.Script(source, { filename, columnOffset: -OPEN.length, importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
-    return script.runInThisContext();
+    try {
+      const script = new vm.Script(source, { filename, columnOffset: -OPEN.length, importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
+      return script.runInThisContext();
+    } catch (error) {
+      throw locate(error, filename);
+    }
   }
 
   start() {
