@@ -19,6 +19,9 @@ use crate::spec::{Bind, Limits};
 /// How long processes are given to come to rest. One in an uninterruptible wait for a disk may need it.
 const FREEZE_DEADLINE: Duration = Duration::from_secs(5);
 
+/// How often the freezer is asked before waiting to be told.
+const LOOKS: u32 = 20;
+
 /// A running sandbox. Dropping it kills everything inside.
 #[derive(Debug)]
 pub struct Sandbox {
@@ -140,26 +143,39 @@ impl Sandbox {
     pub async fn freeze(&self) -> Result<(), SandboxError> {
         let unified = self.link.hub.groups.freezer.as_ref().is_some_and(|group| group.unified);
         self.turn(Knob::Freeze, if unified { "1" } else { "FROZEN" }, "freezing")?;
-        let started = std::time::Instant::now();
-        let mut pause = Duration::ZERO;
-        loop {
-            if figures::frozen(&self.link.hub.groups, self.id).ok_or(SandboxError::Ended)? {
-                return Ok(());
-            }
-            if started.elapsed() > FREEZE_DEADLINE {
+        match tokio::time::timeout(FREEZE_DEADLINE, self.rests()).await {
+            Ok(rests) => rests,
+            Err(_) => {
                 // Better awake than half asleep.
                 self.thaw()?;
                 let reason = "not at rest after five seconds: something inside waits for a disk".to_owned();
-                return Err(SandboxError::Control { what: "freezing".into(), reason });
+                Err(SandboxError::Control { what: "freezing".into(), reason })
             }
-            if pause.is_zero() {
-                tokio::task::yield_now().await;
-            } else {
-                tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Waits until every process rests. v2 tells when; v1 has to be asked.
+    async fn rests(&self) -> Result<(), SandboxError> {
+        let groups = &self.link.hub.groups;
+        let frozen = || figures::frozen(groups, self.id).ok_or(SandboxError::Ended);
+        // It takes some ten microseconds; being told takes longer than looking again.
+        for _ in 0..LOOKS {
+            if frozen()? {
+                return Ok(());
             }
-            if started.elapsed() > Duration::from_micros(300) {
-                pause = Duration::from_millis(1);
+            tokio::task::yield_now().await;
+        }
+        let Some(mut events) = figures::freezer_events(groups, self.id) else {
+            while !frozen()? {
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
+            return Ok(());
+        };
+        loop {
+            if events.frozen().map_err(|_| SandboxError::Ended)? {
+                return Ok(());
+            }
+            events.changed().await.map_err(|error| SandboxError::control("waiting for the freezer", error))?;
         }
     }
 

@@ -1,6 +1,11 @@
 //! Reads what a sandbox uses from its cgroups' files, which anybody may read.
 
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use super::group_name;
 use crate::launcher::protocol::{Group, Groups};
@@ -48,4 +53,31 @@ pub(crate) fn frozen(groups: &Groups, id: u64) -> Option<bool> {
     }
     let state = std::fs::read_to_string(file(group, id, "freezer.state")).ok()?;
     Some(state.trim() == "FROZEN")
+}
+
+/// A v2 group's `cgroup.events`, which tells when it changes.
+pub(crate) struct FreezerEvents(AsyncFd<std::fs::File>);
+
+/// `None` on v1, and when the sandbox is gone (asking once more says so).
+pub(crate) fn freezer_events(groups: &Groups, id: u64) -> Option<FreezerEvents> {
+    let group = groups.freezer.as_ref().filter(|group| group.unified)?;
+    let file = std::fs::File::open(file(group, id, "cgroup.events")).ok()?;
+    // SAFETY: the descriptor is owned by the AsyncFd, which never lets go of it before it deregisters.
+    #[allow(unsafe_code)]
+    let watched = unsafe { AsyncFd::register_with_interest(file, Interest::PRIORITY) };
+    Some(FreezerEvents(watched.ok()?))
+}
+
+impl FreezerEvents {
+    pub(crate) fn frozen(&self) -> io::Result<bool> {
+        let mut text = [0; 64];
+        let length = self.0.get_ref().read_at(&mut text, 0)?;
+        Ok(String::from_utf8_lossy(&text[..length]).lines().any(|line| line == "frozen 1"))
+    }
+
+    /// Resolves after the file has changed since it was last read.
+    pub(crate) async fn changed(&mut self) -> io::Result<()> {
+        self.0.ready(Interest::PRIORITY).await?.clear_ready();
+        Ok(())
+    }
 }

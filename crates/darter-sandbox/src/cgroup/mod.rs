@@ -55,7 +55,7 @@ pub(crate) struct Cgroups {
 pub(crate) struct Made {
     /// The cgroup v2 to be born into.
     pub(crate) unified: Option<OwnedFd>,
-    /// `cgroup.procs` of the v1 groups to join.
+    /// `tasks` of the v1 groups to join.
     pub(crate) join: Vec<OwnedFd>,
     /// The files the server will write to.
     pub(crate) knobs: Vec<(Knob, OwnedFd)>,
@@ -192,8 +192,10 @@ impl Cgroups {
             if site.unified {
                 made.unified = Some(open_at(&site.dir, name, OFlags::RDONLY).map_err(|e| (at(""), e))?);
             } else {
-                let procs = open_at(&site.dir, &format!("{name}/cgroup.procs"), OFlags::WRONLY);
-                made.join.push(procs.map_err(|e| (at("/cgroup.procs"), e))?);
+                // A process that writes "0" to `tasks` moves only its own thread, for which the kernel needs no global
+                // lock. `cgroup.procs` takes it and waits for every CPU to pass a quiet point: milliseconds.
+                let tasks = open_at(&site.dir, &format!("{name}/tasks"), OFlags::WRONLY);
+                made.join.push(tasks.map_err(|e| (at("/tasks"), e))?);
             }
         }
         made.knobs.sort_by_key(|(knob, _)| *knob as u32);

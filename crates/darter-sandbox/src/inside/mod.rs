@@ -40,7 +40,7 @@ pub(crate) struct Inside<'a> {
     pub(crate) binds: Vec<OwnedFd>,
     /// Detached mounts of [`DEVICES`], when nodes cannot be made.
     pub(crate) devices: Vec<OwnedFd>,
-    /// `cgroup.procs` files to join.
+    /// `tasks` files of the cgroups to join.
     pub(crate) join: Vec<OwnedFd>,
     /// The descriptors of `plan.fd_numbers`.
     pub(crate) fds: Vec<OwnedFd>,
