@@ -220,6 +220,14 @@ impl ResponseBody {
         }
     }
 
+    /// The whole body, when all of it came with the head.
+    pub fn take_whole(&mut self) -> Option<Bytes> {
+        match &self.receiver {
+            None => Some(self.ready.take().unwrap_or_default()),
+            Some(_) => None,
+        }
+    }
+
     /// The whole body, unless it is longer than `limit` (`None`).
     pub async fn collect(mut self, limit: usize) -> Result<Option<Bytes>, WireError> {
         let mut whole = BytesMut::new();
