@@ -4,7 +4,9 @@
 mod client;
 mod command;
 mod config;
+mod doctor;
 mod reference;
+mod up;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Word {
+    /// Which walls stand on this machine, which are missing, and what to do about it
+    Doctor(config::Sources),
     /// The server's configuration
     Config(ConfigArgs),
     /// Print a shell's completions: `darter completions bash > /etc/bash_completion.d/darter`
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     match cli.word {
+        Word::Doctor(sources) => doctor::run(&sources, Output { json: cli.remote.json }),
         Word::Config(args) => configuration(&args, Output { json: cli.remote.json }),
         Word::Completions { shell } => {
             let mut text = Vec::new();

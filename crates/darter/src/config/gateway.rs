@@ -1,7 +1,11 @@
 //! `[gateway]`
 
+use std::time::Duration;
+
+use darter_gateway::{GatewayConfig, Network};
 use serde::{Deserialize, Serialize};
 
+use super::Server;
 use super::key::{Key, Kind, Problem, within};
 
 /// The front door for requests to apps. What an app itself may use is a setting of the app.
@@ -35,4 +39,28 @@ impl Gateway {
             .chain(within("gateway.header_timeout_ms", self.header_timeout_ms, 100, 600_000))
             .collect()
     }
+}
+
+/// The gateway's own configuration, checked.
+pub fn config(server: &Server, gateway: &Gateway) -> Result<GatewayConfig, Problem> {
+    let mut proxies = Vec::new();
+    for text in &server.trusted_proxies {
+        proxies.push(text.parse::<Network>().map_err(|error| problem(&error))?);
+    }
+    let config = GatewayConfig {
+        public_https: server.public_https,
+        trusted_proxies: proxies,
+        max_connections: gateway.max_connections,
+        header_timeout: Duration::from_millis(gateway.header_timeout_ms),
+        drain_grace: Duration::from_millis(server.drain_ms),
+        ..GatewayConfig::new(&server.domain, &server.apps_domain)
+    };
+    config.validate().map_err(|error| problem(&error))?;
+    Ok(config)
+}
+
+fn problem(error: &darter_gateway::ConfigError) -> Problem {
+    let section = if matches!(error.key, "domain" | "apps_domain" | "trusted_proxies") { "server" } else { "gateway" };
+    let (what, fix) = error.message.split_once(". ").unwrap_or((&error.message, "see docs/reference/configuration.md"));
+    Problem::new(format!("{section}.{}", error.key), what, fix.trim_end_matches('.'))
 }

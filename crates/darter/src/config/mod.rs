@@ -11,6 +11,7 @@ mod logs;
 mod mail;
 mod provider;
 mod reference;
+mod registry;
 mod secret;
 mod server;
 
@@ -22,7 +23,7 @@ use toml::Table;
 pub use accounts::Accounts;
 pub use database::Database;
 pub use engine::Engine;
-pub use gateway::Gateway;
+pub use gateway::{Gateway, config as gateway_config};
 pub use key::{Key, Problem};
 pub use logs::Logs;
 pub use mail::Mail;
@@ -185,6 +186,7 @@ impl Config {
         problems.extend(self.mail.problems());
         problems.extend(self.engine.problems());
         problems.extend(self.gateway.problems());
+        problems.extend(gateway::config(&self.server, &self.gateway).err());
         problems.extend(self.logs.problems());
         problems.extend(provider::problems(&self.providers));
         problems

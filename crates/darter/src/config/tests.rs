@@ -42,7 +42,7 @@ fn a_problem_names_the_key_and_the_fix() {
             &[("DARTER_ENGINE_POOL_SIZE", "many")],
             "DARTER_ENGINE_POOL_SIZE: \"many\" does not fit → write a whole number",
         ),
-        ("[engine]\npool_size = 1000", &[], "engine.pool_size: 1000 is out of range → choose a number from 0 to 64"),
+        ("[engine]\npool_size = 1000", &[], "engine.pool_size: 1000 is out of range → choose a number from 0 to 256"),
         (
             "[server]\ntls_key = \"/etc/hostname\"",
             &[],
@@ -62,6 +62,16 @@ fn a_problem_names_the_key_and_the_fix() {
             "[mail]\npassword_file = \"/nowhere\"",
             &[],
             "mail.password_file: /nowhere: No such file or directory (os error 2) → name a file that exists and that this account may read",
+        ),
+        (
+            "[server]\napps_domain = \"a.darter.localhost\"",
+            &[],
+            "server.apps_domain: a.darter.localhost and darter.localhost are the same site, so an app could reach the console's cookies → Use another domain for apps",
+        ),
+        (
+            "[engine]\negress_deny_hosts = [\"a b\"]",
+            &[],
+            "engine.egress_deny_hosts: \"a b\" is not of the form example.org or *.example.org → see docs/reference/configuration.md",
         ),
         ("server = 3", &[], "server: this is not how the section is written → write [server]"),
     ];

@@ -1,0 +1,25 @@
+//! The server's own log on standard error: for a person on a terminal, JSON for a program.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::client::Failure;
+
+/// Starts logging. `filter` as in `info,darter_gateway=debug`.
+pub fn start(filter: &str) -> Result<(), Failure> {
+    let parsed = EnvFilter::try_new(filter).map_err(|error| {
+        Failure::usage(format!(
+            "--log {filter:?} is no filter ({error}). Write e.g. info, or info,darter_engine=debug."
+        ))
+    })?;
+    let terminal = std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
+    if terminal {
+        builder.with_target(false).compact().init();
+    } else {
+        builder.json().with_span_events(FmtSpan::NONE).with_current_span(false).init();
+    }
+    Ok(())
+}
