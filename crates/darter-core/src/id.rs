@@ -100,6 +100,9 @@ prefixed_id!(
     /// An invitation to sign up.
     InvitationId, "inv_");
 prefixed_id!(
+    /// One entry of the audit record.
+    AuditId, "aud_");
+prefixed_id!(
     /// One request through the gateway, from the access log to the function's log line.
     RequestId, "req_");
 

@@ -16,5 +16,5 @@ pub mod role;
 
 pub use clock::{Clock, Millis, SystemClock};
 pub use fault::{Fault, Kind};
-pub use id::{AccountId, AppId, FunctionId, InvitationId, RequestId, SessionId, TokenId};
+pub use id::{AccountId, AppId, AuditId, FunctionId, InvitationId, RequestId, SessionId, TokenId};
 pub use random::{Random, SystemRandom};

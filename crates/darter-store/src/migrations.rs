@@ -1,0 +1,16 @@
+//! The steps from an empty database to today's. A step that was released is never changed: a new one follows it.
+
+use sqlx::SqlStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// All steps, compiled in.
+pub fn all() -> Migrator {
+    let steps = [
+        (1, "accounts", include_str!("../migrations/0001_accounts.sql")),
+        (2, "apps", include_str!("../migrations/0002_apps.sql")),
+    ];
+    let migrations = steps.map(|(version, name, sql)| {
+        Migration::new(version, name.into(), MigrationType::Simple, SqlStr::from_static(sql), false)
+    });
+    Migrator::with_migrations(migrations.to_vec())
+}
