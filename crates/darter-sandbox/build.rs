@@ -8,7 +8,7 @@ use std::process::Command;
 
 fn main() {
     let source = Path::new("../darter-agent/src/main.rs");
-    println!("cargo::rerun-if-changed={}", source.display());
+    println!("cargo::rerun-if-changed=../darter-agent/src");
     println!("cargo::rerun-if-changed=build.rs");
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("cargo sets {name} for build scripts"));
     let output = PathBuf::from(variable("OUT_DIR")).join("darter-agent");

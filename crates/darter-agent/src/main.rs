@@ -5,10 +5,13 @@
 //! put it behind a filter that allows little more than the calls below. It is compiled by `darter-sandbox`'s build
 //! script, statically and without any dependency, and lives in a sealed file in memory.
 //!
-//! Descriptors: 0–2 `/dev/null`, 3 the lifeline to the launcher. Argument 1: the process id of the workload.
+//! Descriptors: 0–2 `/dev/null`, 3 the lifeline to the launcher. Argument 1: the process id of the
+//! workload, or the name of a self-test (`probe.rs`), which is run as a workload.
 #![cfg_attr(not(test), no_main)]
 #![allow(unsafe_code)]
 #![cfg_attr(test, allow(dead_code))]
+
+mod probe;
 
 use std::ffi::{CStr, c_char, c_int, c_short, c_ulong, c_void};
 
@@ -63,9 +66,9 @@ extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
     } else {
         b""
     };
-    match number(workload) {
-        Some(workload) => watch(workload),
-        None => 64,
+    match (workload, number(workload)) {
+        (_, Some(workload)) => watch(workload),
+        (test, None) => probe::run(test),
     }
 }
 

@@ -6,7 +6,7 @@
 mod codec;
 pub(crate) mod protocol;
 mod serve;
-mod setup;
+pub(crate) mod setup;
 mod worker;
 
 use std::os::fd::OwnedFd;

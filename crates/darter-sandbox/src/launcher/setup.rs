@@ -14,7 +14,7 @@ use crate::spec::Profile;
 use crate::{privileges, reclaim, sys};
 
 /// The agent, built for this version.
-static AGENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/darter-agent"));
+pub(crate) static AGENT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/darter-agent"));
 
 /// What every worker needs and none changes.
 pub(super) struct Tools {

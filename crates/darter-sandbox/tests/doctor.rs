@@ -1,0 +1,16 @@
+//! The doctor finds every wall standing on the machine the tests run on, and tells the truth about a fallen one.
+
+mod harness;
+
+use harness::world;
+
+#[test]
+fn every_wall_stands_here() {
+    world(|world| async move {
+        let walls = darter_sandbox::probe(&world.client).await;
+        let fallen: Vec<_> = walls.iter().filter(|wall| !wall.standing).collect();
+        assert!(fallen.is_empty(), "{fallen:#?}");
+        assert_eq!(walls.iter().filter(|wall| wall.required).count(), 11);
+        assert!(walls.iter().all(|wall| wall.what_to_do.is_empty()));
+    });
+}
