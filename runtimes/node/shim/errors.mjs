@@ -60,7 +60,7 @@ function frameText(site) {
 }
 
 function callerName(site) {
-  const name = site.getMethodName() ?? site.getFunctionName() ?? '';
+  const name = site.getFunctionName() ?? site.getMethodName() ?? '';
   if (name === '') return '';
   const type = site.isToplevel() ? null : site.getTypeName();
   const full = site.isConstructor() ? `new ${name}` : type !== null && type !== 'Object' && !name.includes('.') ? `${type}.${name}` : name;

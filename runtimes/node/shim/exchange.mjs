@@ -199,6 +199,7 @@ export class Exchange {
     const listeners = this.abortListeners;
     this.abortListeners = undefined;
     if (listeners !== undefined) for (const listener of listeners) listener(code);
+    this.connection.onIdle?.();
   }
 
   onAbort(listener) {

@@ -203,9 +203,10 @@ function execute(invocation) {
 
 /** Calls the entry of a module that is loaded. */
 export function callMain(module, context) {
-  if (module.main === undefined) throw new Error(`The function "${module.name}" exports nothing to call. Write: export default async function (ctx) { … }`);
+  const main = module.main;
+  if (main === undefined) throw new Error(`The function "${module.name}" exports nothing to call. Write: export default async function (ctx) { … }`);
   // The interceptor's own HTTP call gets a next that does nothing.
-  return module.name === INTERCEPTOR ? module.main(context, async () => {}) : module.main(context);
+  return module.name === INTERCEPTOR ? main(context, async () => {}) : main(context);
 }
 
 const FORBIDDEN = Symbol('forbidden');

@@ -14,4 +14,4 @@ if [ ! -e "$home/complete" ]; then
   (cd "$home" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
   touch "$home/complete"
 fi
-DARTER_RUNTIME_MODULES=$home/node_modules exec "$node" --test --test-concurrency=2 "$@" "$here"/test/*.test.mjs
+DARTER_RUNTIME_MODULES=$home/node_modules exec "$node" --test --test-concurrency=2 --test-timeout=30000 "$@" "$here"/test/*.test.mjs
