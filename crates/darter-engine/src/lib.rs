@@ -5,6 +5,8 @@
 pub mod config;
 mod contract;
 pub mod egress;
+mod local;
 
 pub use config::EngineConfig;
 pub use contract::*;
+pub use local::{LocalEngine, Progress, Step};
