@@ -151,7 +151,7 @@ mod tests {
         let bundles = Bundles::new(10_000);
         for app in ["aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc", "dddddddddd"] {
             let generation = bundles.get(&app.parse().unwrap()).unwrap_err();
-            bundles.keep(&bundle(app, 1_700), generation);
+            bundles.keep(&bundle(app, 2_400), generation);
             assert!(bundles.get(&"aaaaaaaaaa".parse().unwrap()).is_ok(), "the first is used again and again");
         }
         assert!(bundles.get(&"bbbbbbbbbb".parse().unwrap()).is_err());
