@@ -7,8 +7,8 @@ const DRAFT_LIFE_MS = 60_000;
 const MAX_PINS = 32;
 const DEFAULT_REQUEST_BYTES = 10 << 20;
 
-/** The process's own variables, kept when the app's are replaced. */
-const own = { ...process.env };
+/** The process's own variables (without the proxy's: see egress), kept when the app's are replaced. */
+let own;
 
 export const app = {
   id: '',
@@ -27,6 +27,7 @@ export const app = {
 
 /** Replaces the app's variables in `process.env`. */
 export function setEnvironment(env) {
+  own ??= { ...process.env };
   const fixed = { APPID: app.id, APP_ID: app.id, SERVER_SECRET: app.secret };
   const next = { ...own, ...env, ...fixed };
   for (const name of Object.keys(process.env)) if (!Object.hasOwn(next, name)) delete process.env[name];

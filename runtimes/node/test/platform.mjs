@@ -164,10 +164,12 @@ class Stream {
 
   async until(condition) {
     while (!condition()) {
-      await new Promise((resolve) => {
-        this.waiters.push(resolve);
-        this.wire.socket.once('close', resolve);
-      });
+      if (!this.wire.socket.destroyed) {
+        await new Promise((resolve) => {
+          this.waiters.push(resolve);
+          this.wire.closed.then(resolve);
+        });
+      }
       if (this.wire.socket.destroyed && !condition()) throw new Error('the runtime closed the connection');
     }
   }

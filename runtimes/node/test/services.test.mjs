@@ -94,8 +94,7 @@ describe('services', () => {
     const duplex = new Duplex({
       read() {},
       write(bytes, _encoding, done) {
-        stream.data(bytes);
-        done();
+        stream.upload(bytes).then(() => done(), done);
       },
       final(done) {
         stream.end();
