@@ -96,7 +96,7 @@ where
     });
     let io = TokioIo::new(stream);
     if h2 {
-        let mut connection = pin!(http2_settings(&inner).serve_connection(io, service));
+        let mut connection = pin!(http2_settings().serve_connection(io, service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = inner.stopping.cancelled() => {
@@ -130,13 +130,12 @@ fn http1_settings(inner: &Inner) -> http1::Builder {
         .timer(TokioTimer::new())
         .header_read_timeout(inner.config.header_timeout)
         .max_header_size(MAX_HEAD)
-        .half_close(false)
-        .pipeline_flush(true);
+        // `pipeline_flush` stays off: with it hyper buffers without bound for a client that does not read.
+        .half_close(false);
     settings
 }
 
-fn http2_settings(inner: &Inner) -> http2::Builder<TokioExecutor> {
-    let _ = inner;
+fn http2_settings() -> http2::Builder<TokioExecutor> {
     let mut settings = http2::Builder::new(TokioExecutor::new());
     settings
         .timer(TokioTimer::new())

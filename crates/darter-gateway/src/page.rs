@@ -2,7 +2,9 @@
 
 use darter_api::error::{ErrorBody, ErrorDetail};
 use darter_core::{Fault, Kind};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::context::Context;
@@ -89,6 +91,10 @@ pub(crate) fn render(problem: &Problem, context: &Context) -> Response<ReplyBody
     );
     if let Some(seconds) = problem.fault.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if matches!(problem.status.as_u16(), 400 | 413 | 431) {
+        // What follows on this connection is the rest of something that we refuse to read, or to understand.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     if problem.status == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));

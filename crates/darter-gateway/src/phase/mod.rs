@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use http::header::{CONNECTION, HeaderName};
-use http::{HeaderValue, Request, Response};
+use http::header::HeaderName;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use tower::ServiceExt;
 
@@ -161,10 +161,6 @@ fn finish(mut answer: Response<ReplyBody>, context: &Context, mut meter: Box<Met
     headers.insert(identify::REQUEST_ID, context.request_id.clone());
     headers.insert(LAF_REQUEST_ID, context.request_id.clone());
     let status = answer.status();
-    if status == http::StatusCode::PAYLOAD_TOO_LARGE {
-        // The rest of the body is of no use: better a new connection than reading it all.
-        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
     meter.status(status.as_u16());
     answer.map(|body| body.metered(meter))
 }
