@@ -1,5 +1,5 @@
 // How the console is built: a static single-page app whose every path answers index.html.
-// No inline script may end up in the output: the server's policy is `script-src 'self'` (see scripts/finish-build.ts).
+// No inline script may end up in the output: the server's policy is `script-src 'self'` (see scripts/finish-build.js).
 import adapter from '@sveltejs/adapter-static';
 import { vitePreprocess } from '@sveltejs/vite-plugin-svelte';
 

@@ -31,7 +31,6 @@ export const observe = {
   'logs.clear': 'Clear the filters',
   'logs.only_request': 'Only this request',
   'logs.version': 'Version',
-  'logs.shown': '{n} line||{n} lines',
   'metrics.title': 'Metrics',
   'metrics.range': 'Range',
   'metrics.range_hour': 'Hour',

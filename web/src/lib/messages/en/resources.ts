@@ -56,8 +56,6 @@ export const resources = {
   'domains.verified': 'Verified',
   'domains.waiting': 'Waiting for proof',
   'domains.step': 'Add one of these records where you manage the domain’s DNS, then check.',
-  'domains.type': 'Type',
-  'domains.value': 'Value',
   'domains.verify': 'Check now',
   'domains.verified_now': '{host} is verified and served.',
   'domains.not_yet': 'The record is not there yet. DNS may take a few minutes.',

@@ -65,7 +65,6 @@ export const settings = {
   'set.export_action': 'Download',
   'set.audit': 'Who changed what',
   'set.audit_text': 'Every change to this app, newest first.',
-  'set.danger': 'Danger',
   'set.delete': 'Delete this app',
   'set.delete_text': 'It stops answering and goes to the recycle bin, with everything in it. You can bring it back from there.',
   'set.delete_title': 'Delete {name}?',

@@ -33,7 +33,6 @@ export const observe: Record<keyof typeof source, string> = {
   'logs.clear': '清除筛选',
   'logs.only_request': '只看此请求',
   'logs.version': '版本',
-  'logs.shown': '{n} 条',
   'metrics.title': '指标',
   'metrics.range': '时间范围',
   'metrics.range_hour': '小时',

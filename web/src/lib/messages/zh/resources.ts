@@ -58,8 +58,6 @@ export const resources: Record<keyof typeof source, string> = {
   'domains.verified': '已验证',
   'domains.waiting': '等待验证',
   'domains.step': '在管理该域名 DNS 的地方添加下列任意一条记录，然后点击检查。',
-  'domains.type': '类型',
-  'domains.value': '值',
   'domains.verify': '立即检查',
   'domains.verified_now': '{host} 已通过验证并开始服务。',
   'domains.not_yet': '还没有查到该记录，DNS 生效可能需要几分钟。',

@@ -67,7 +67,6 @@ export const settings: Record<keyof typeof source, string> = {
   'set.export_action': '下载',
   'set.audit': '变更记录',
   'set.audit_text': '对此应用的每次修改，最新的在前。',
-  'set.danger': '危险操作',
   'set.delete': '删除此应用',
   'set.delete_text': '它将停止应答，并连同全部内容进入回收站，可以从那里恢复。',
   'set.delete_title': '删除 {name}？',

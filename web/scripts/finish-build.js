@@ -9,19 +9,19 @@ const build = join(import.meta.dirname, '..', 'build');
 const page = join(build, 'index.html');
 const SMALLEST = 512;
 
-function externalise(): void {
+function externalise() {
   let html = readFileSync(page, 'utf8');
-  html = html.replace(/<script>([\s\S]*?)<\/script>/g, (_, code: string) => {
+  html = html.replace(/<script>([\s\S]*?)<\/script>/g, (_, code) => {
     const digest = createHash('sha256').update(code).digest('hex').slice(0, 10);
     const name = `_app/immutable/start.${digest}.js`;
     writeFileSync(join(build, name), code.trim() + '\n');
     return `<script src="/${name}"></script>`;
   });
-  if (/<script(?![^>]*\bsrc=)/.test(html)) throw new Error('index.html still has an inline script; see scripts/finish-build.ts');
+  if (/<script(?![^>]*\bsrc=)/.test(html)) throw new Error('index.html still has an inline script; see scripts/finish-build.js');
   writeFileSync(page, html);
 }
 
-function* files(folder: string): Generator<string> {
+function* files(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) yield* files(path);
@@ -29,7 +29,7 @@ function* files(folder: string): Generator<string> {
   }
 }
 
-function compress(path: string): void {
+function compress(path) {
   if (!/\.(js|css|html|svg|json|txt|webmanifest)$/.test(path) || statSync(path).size < SMALLEST) return;
   const raw = readFileSync(path);
   const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: raw.length };
