@@ -1,8 +1,9 @@
 // `make bench`: every row of SPECIFICATION.md, ours beside the other's in the same run, as one table.
 // It measures; it never judges: the exit code is 0 whatever the figures are.
 // Usage: node bench/run.mjs --darter <binary> --node <node 24> [--quick] [--out <file>]
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
+import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { get, others, wrk } from './load.mjs'
 import { Server, median, now, percentile, sleep } from './server.mjs'
@@ -169,5 +170,6 @@ try {
 } catch (error) {
   console.error(`bench stopped early: ${error.stack}`)
 }
+mkdirSync(dirname(options.out), { recursive: true })
 writeFileSync(options.out, table())
 console.log(table())
