@@ -4,6 +4,8 @@
 //! sandbox, removes every cgroup and exits.
 
 mod codec;
+#[cfg(test)]
+mod fuzz;
 pub(crate) mod protocol;
 mod serve;
 pub(crate) mod setup;
