@@ -15,7 +15,7 @@ const path = process.getBuiltinModule('node:path');
 const vm = process.getBuiltinModule('node:vm');
 
 const PARAMETERS = '__import,__dynamic_import,__exports,__meta,require,module,exports,console,__filename,__dirname,__done';
-const OPEN = `(function(${PARAMETERS}){"use strict";return async function(){`;
+const OPEN = `(function(${PARAMETERS}){return async function(){`;
 const SDK = new Set(['@/cloud-sdk', '@lafjs/cloud', '@darter/cloud']);
 
 /** @typedef {{name: string, version: number, code: string, map: string | null, methods: string[], imports: string[]}} Definition */

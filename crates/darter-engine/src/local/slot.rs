@@ -97,7 +97,6 @@ impl Builder {
             ("LANG", "C.UTF-8"),
             ("HTTP_PROXY", &proxy),
             ("HTTPS_PROXY", &proxy),
-            ("NODE_USE_ENV_PROXY", "1"),
         ];
         Spec {
             root,

@@ -9,3 +9,8 @@ declare const ObjectId: {
   (id?: string | number | Uint8Array): { toString(): string; toHexString(): string; equals(other: unknown): boolean; getTimestamp(): Date };
   isValid(id: unknown): boolean;
 };
+
+declare module '@darter/cloud' {
+  export * from '@lafjs/cloud';
+  export { default } from '@lafjs/cloud';
+}
