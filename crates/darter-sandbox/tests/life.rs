@@ -1,4 +1,5 @@
 //! How sandboxes begin, change, rest and end, and that nothing of them outlives the launcher or the server.
+#![allow(clippy::unwrap_used)]
 
 mod harness;
 

@@ -1,4 +1,5 @@
 //! There is no network but loopback, and that is private (`hostile-programs` E).
+#![allow(clippy::unwrap_used)]
 
 mod harness;
 

@@ -1,4 +1,5 @@
 //! Programs that take all they can (`hostile-programs` A): each hits its own wall and nobody else's.
+#![allow(clippy::unwrap_used)]
 
 mod harness;
 

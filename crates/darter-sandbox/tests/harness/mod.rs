@@ -1,6 +1,6 @@
 //! A launcher per test, sandboxes that run small programs in it, and a look at the machine afterwards: whatever a test
 //! did, nothing may be left behind.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::io::Read;
 use std::os::fd::OwnedFd;
