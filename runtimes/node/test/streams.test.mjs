@@ -40,11 +40,11 @@ describe('bodies', () => {
         fn('sse', 'async function (ctx) { const res = ctx.response; res.setHeader("content-type", "text/event-stream"); res.write("data: 1\\n\\n"); setTimeout(() => { res.write("data: 2\\n\\n"); res.end() }, 20) }'),
         fn('piped', 'async function (ctx) { require("stream").Readable.from(["piped ", "later"]).pipe(ctx.response) }'),
         fn('endless', 'async function* (ctx) { globalThis.yielded = 0; try { for (;;) { globalThis.yielded += 1; yield Buffer.alloc(65536) } } finally { globalThis.closed = true } }'),
-        fn('state', '() => ({ yielded: globalThis.yielded, closed: globalThis.closed === true, gone: globalThis.gone, signal: globalThis.signal })'),
+        fn('state', '() => ({ yielded: globalThis.yielded, closed: globalThis.closed === true, gone: globalThis.gone, signal: globalThis.signal, holding: globalThis.letGo !== undefined })'),
         fn('watch', 'async function (ctx) { globalThis.gone = []; ctx.request.on("close", () => globalThis.gone.push("request")); ctx.response.on("close", () => globalThis.gone.push("response")); ctx.response.write("begun"); await new Promise(() => {}) }'),
         fn('half', 'async function (ctx) { ctx.response.write("half"); await new Promise((resolve) => setTimeout(resolve, 10)); throw new Error("in the middle") }'),
         fn('faucet', 'async function (ctx) { let full = 0; for (let i = 0; i < 64; i += 1) if (!ctx.response.write(Buffer.alloc(65536))) { full += 1; await require("events").once(ctx.response, "drain") } ctx.response.end(); globalThis.yielded = full }'),
-        fn('web', '{ async fetch(request, env, context) { const url = new URL(request.url); if (url.searchParams.has("watch")) { request.signal.addEventListener("abort", () => { globalThis.signal = "aborted" }); await new Promise(() => {}) } return Response.json({ method: request.method, url: request.url, thing: request.headers.get("x-thing"), text: await request.text(), id: context.requestId, appid: env.APPID }, { headers: [["set-cookie", "a=1"], ["set-cookie", "b=2"]] }) } }'),
+        fn('web', '{ async fetch(request, env, context) { const url = new URL(request.url); if (url.searchParams.has("watch")) { globalThis.signal = "watching"; request.signal.addEventListener("abort", () => { globalThis.signal = "aborted" }); await new Promise(() => {}) } return Response.json({ method: request.method, url: request.url, thing: request.headers.get("x-thing"), text: await request.text(), id: context.requestId, appid: env.APPID }, { headers: [["set-cookie", "a=1"], ["set-cookie", "b=2"]] }) } }'),
         fn('webecho', '{ fetch(request) { return new Response(request.body, { status: 207 }) } }'),
         fn('webbad', '{ fetch() { return undefined } }'),
         fn('webstream', '{ fetch() { let i = 0; return new Response(new ReadableStream({ async pull(c) { await new Promise((r) => setTimeout(r, 5)); i += 1; if (i > 3) c.close(); else c.enqueue(new TextEncoder().encode("part" + i)) } })) } }'),
@@ -92,8 +92,7 @@ describe('bodies', () => {
 
   test('a function that does not read gets no more than one window', async () => {
     const stream = wire.open({ target: '/hold', method: 'POST', headers: [['content-type', 'video/mp4']], body: Buffer.alloc(MIB) });
-    await pulse();
-    await pulse();
+    while (!(await ask('/state')).json().holding) await pulse();
     assert.ok(stream.window >= 0 && stream.window <= 128 << 10, `the window is ${stream.window}`);
     await ask('/letgo');
     assert.equal((await stream.whole()).text, String(MIB));
@@ -152,9 +151,9 @@ describe('bodies', () => {
     await stream.until(() => stream.size > 0);
     stream.cancel();
     const web = wire.open({ target: '/web?watch' });
-    await pulse();
-    web.cancel();
     let state = {};
+    while (state.signal !== 'watching') state = (await ask('/state')).json();
+    web.cancel();
     while (state.signal !== 'aborted' || state.gone?.length !== 2) state = (await ask('/state')).json();
     assert.deepEqual(state.gone.sort(), ['request', 'response']);
   });
