@@ -16,7 +16,9 @@ import {
   keymap,
   lineNumbers,
 } from '@codemirror/view';
+import { language } from '../i18n.svelte';
 import { compilerFaults } from './diagnostics';
+import { chinesePhrases } from './phrases';
 import { editorLook } from './theme';
 
 export { showCompilerFaults } from './diagnostics';
@@ -24,7 +26,8 @@ export type { EditorView } from '@codemirror/view';
 
 export type Keys = { save: () => void; run: () => void; publish: () => void };
 
-const reading: Extension = [
+const reading = (): Extension => [
+  language() === 'zh' ? EditorState.phrases.of(chinesePhrases) : [],
   lineNumbers(),
   highlightSpecialChars(),
   drawSelection(),
@@ -92,7 +95,7 @@ export function makeEditor(options: EditorOptions): EditorView {
       doc: options.source,
       extensions: [
         shortcuts(options.keys),
-        reading,
+        reading(),
         writing,
         readOnlyPart.of(EditorState.readOnly.of(options.readOnly)),
         EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false' }),
@@ -109,7 +112,7 @@ export function replaceSource(view: EditorView, source: string): void {
   view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: source } });
 }
 
-const still: Extension = [reading, EditorState.readOnly.of(true), EditorView.editable.of(false)];
+const still = (): Extension => [reading(), EditorState.readOnly.of(true), EditorView.editable.of(false)];
 
 /** Two sources side by side, or one under the other where the page is narrow. Answers how to take it away. */
 export function makeDiff(parent: HTMLElement, before: string, after: string, narrow: boolean): () => void {
@@ -118,14 +121,14 @@ export function makeDiff(parent: HTMLElement, before: string, after: string, nar
     const view = new EditorView({
       parent,
       doc: after,
-      extensions: [still, unifiedMergeView({ original: before, mergeControls: false, collapseUnchanged })],
+      extensions: [still(), unifiedMergeView({ original: before, mergeControls: false, collapseUnchanged })],
     });
     return () => view.destroy();
   }
   const view = new MergeView({
     parent,
-    a: { doc: before, extensions: still },
-    b: { doc: after, extensions: still },
+    a: { doc: before, extensions: still() },
+    b: { doc: after, extensions: still() },
     collapseUnchanged,
     gutter: true,
   });
@@ -136,8 +139,8 @@ export function makeDiff(parent: HTMLElement, before: string, after: string, nar
 export function makeMerge(parent: HTMLElement, theirs: string, ours: string): { text: () => string; close: () => void } {
   const view = new MergeView({
     parent,
-    a: { doc: theirs, extensions: still },
-    b: { doc: ours, extensions: [reading, history(), keymap.of([...defaultKeymap, ...historyKeymap])] },
+    a: { doc: theirs, extensions: still() },
+    b: { doc: ours, extensions: [reading(), history(), keymap.of([...defaultKeymap, ...historyKeymap])] },
     revertControls: 'a-to-b',
     gutter: true,
   });

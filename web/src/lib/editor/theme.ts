@@ -75,6 +75,7 @@ const look = EditorView.theme({
   '&.cm-merge-a .cm-changedText, .cm-deletedText': {
     background: 'color-mix(in oklab, var(--danger) 26%, transparent) !important',
   },
+  '.cm-collapsedLines:before, .cm-collapsedLines:after': { content: '"···" !important', color: 'var(--faint)' },
   '.cm-collapsedLines': {
     background: 'var(--sunken)',
     color: 'var(--muted)',

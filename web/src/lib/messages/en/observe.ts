@@ -3,6 +3,7 @@ export const observe = {
   'logs.title': 'Logs',
   'logs.platform': 'platform',
   'logs.search': 'Search in messages',
+  'logs.filters': 'Filters',
   'logs.function': 'Function',
   'logs.all_functions': 'All functions',
   'logs.level': 'Level',

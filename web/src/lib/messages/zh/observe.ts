@@ -5,6 +5,7 @@ export const observe: Record<keyof typeof source, string> = {
   'logs.title': '日志',
   'logs.platform': '平台',
   'logs.search': '在消息中搜索',
+  'logs.filters': '筛选',
   'logs.function': '函数',
   'logs.all_functions': '全部函数',
   'logs.level': '级别',
