@@ -10,6 +10,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen};
 
 use super::{Failed, Inside, at};
 use crate::paths::is_plain;
@@ -33,6 +34,8 @@ const ROOT_OPTIONS: &str = "mode=755,size=16m,nr_inodes=4096";
 pub(super) fn build(inside: &Inside<'_>) -> Result<(), Failed> {
     let root = &inside.plan.root;
     rustix::process::umask(Mode::from_raw_mode(0o022));
+    // A plain user may only have a new /proc while an old one is in view.
+    let proc = processes().map_err(at("making /proc"))?;
     enter_empty_root()?;
     for ours in OURS {
         std::fs::create_dir(ours).map_err(at(format!("making {ours}")))?;
@@ -59,10 +62,22 @@ pub(super) fn build(inside: &Inside<'_>) -> Result<(), Failed> {
     scratch("/tmp", root.tmp, "mode=1777".into())?;
     let ids = inside.ids.workload;
     scratch("/work", root.work, format!("mode=755,uid={ids},gid={ids}"))?;
-    let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
-    sys::mount_new(c"proc", c"/proc", flags, "hidepid=invisible,subset=pid").map_err(at("mounting /proc"))?;
+    let onto = sys::open_checked(None, Path::new("/proc"), libc::O_PATH, libc::RESOLVE_NO_SYMLINKS);
+    onto.and_then(|onto| sys::attach_mount(proc.as_fd(), onto.as_fd())).map_err(at("mounting /proc"))?;
     seal("/dev", libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC)?;
     seal("/", libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV)
+}
+
+/// A view of this pid namespace that shows nothing but processes, and of these only one's own.
+fn processes() -> io::Result<OwnedFd> {
+    let context = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (key, value) in [("hidepid", "invisible"), ("subset", "pid")] {
+        fsconfig_set_string(context.as_fd(), key, value)?;
+    }
+    fsconfig_create(context.as_fd())?;
+    let quiet =
+        MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, quiet)?)
 }
 
 fn enter_empty_root() -> Result<(), Failed> {

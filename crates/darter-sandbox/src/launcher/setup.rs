@@ -89,7 +89,7 @@ impl Tools {
     /// The user ids of a slot. Of two living sandboxes no id is ever the same, except for a plain user, who has one.
     pub(super) fn ids(&self, slot: u32) -> Ids {
         if !self.privileged {
-            return Ids { workload: 0, agent: 0, own: false };
+            return Ids { workload: ONLY_ID, agent: ONLY_ID, own: false };
         }
         let first = self.uid_base + 2 * slot;
         Ids { workload: first, agent: first + 1, own: true }
@@ -113,13 +113,19 @@ fn check(config: &LauncherConfig, privileged: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// A plain user is root in a user namespace of its own, where it may mount.
+/// What a plain user is called in the launcher's user namespace. Not 0: the kernel lets only holders of one more
+/// capability map that further down, and nothing needs a root there.
+const ONLY_ID: u32 = 1;
+
+/// A plain user has every capability in a user namespace of its own, where it may mount.
 fn become_namespace_root() -> io::Result<()> {
     let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    // Files in /proc of a process that may not be dumped belong to the real root, so we could not write our own maps.
+    sys::prctl(libc::PR_SET_DUMPABLE, 1)?;
     sys::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)?;
     std::fs::write("/proc/self/setgroups", "deny")?;
-    std::fs::write("/proc/self/uid_map", format!("0 {uid} 1\n"))?;
-    std::fs::write("/proc/self/gid_map", format!("0 {gid} 1\n"))
+    std::fs::write("/proc/self/uid_map", format!("{ONLY_ID} {uid} 1\n"))?;
+    std::fs::write("/proc/self/gid_map", format!("{ONLY_ID} {gid} 1\n"))
 }
 
 /// Leaves the terminal, its signals and its descriptors to the server.
