@@ -29,6 +29,8 @@ pub(crate) struct Context {
     pub request_id: HeaderValue,
     pub client: IpAddr,
     pub client_text: Arc<str>,
+    /// The trusted proxy that the request came through.
+    pub proxy: Option<Arc<str>>,
     pub https: bool,
     /// Lower case, no port.
     pub host: String,

@@ -1,5 +1,7 @@
 //! HTTP/2 with prior knowledge, and HTTPS: the same door.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod support;
 
 use bytes::Bytes;

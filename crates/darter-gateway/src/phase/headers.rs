@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::DARTER_TOKEN;
 use super::identify::{FORWARDED_FOR, FORWARDED_HOST, FORWARDED_PROTO, REQUEST_ID};
-use crate::context::{Context, Peer};
+use crate::context::Context;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -22,8 +22,8 @@ const SESSION_COOKIE_HTTPS: &str = "__Host-darter_session";
 /// Personal access tokens begin with this.
 const ACCESS_TOKEN: &[u8] = b"bearer dat_";
 
-/// Makes a client's headers fit for a function. `proxy`: the trusted proxy that the request came through.
-pub(crate) fn forward(headers: &mut HeaderMap, context: &Context, proxy: Option<&Peer>, upgrade: bool) {
+/// Makes a client's headers fit for a function.
+pub(crate) fn forward(headers: &mut HeaderMap, context: &Context, upgrade: bool) {
     strip_hop(headers);
     if upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -37,13 +37,13 @@ pub(crate) fn forward(headers: &mut HeaderMap, context: &Context, proxy: Option<
     }
     join_cookies(headers);
     headers.insert(HOST, context.authority.clone());
-    vouch(headers, context, proxy);
+    vouch(headers, context);
 }
 
 /// Says who asks; what a client says about itself under these names is gone.
-pub(crate) fn vouch(headers: &mut HeaderMap, context: &Context, proxy: Option<&Peer>) {
+pub(crate) fn vouch(headers: &mut HeaderMap, context: &Context) {
     let client = HeaderValue::from_str(&context.client_text).unwrap_or(HeaderValue::from_static("unknown"));
-    let chain = match proxy {
+    let chain = match &context.proxy {
         None => {
             headers.remove(FORWARDED);
             headers.remove(FORWARDED_PORT);
@@ -56,7 +56,7 @@ pub(crate) fn vouch(headers: &mut HeaderMap, context: &Context, proxy: Option<&P
             }
             let given: Vec<&str> =
                 headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
-            let chain = given.into_iter().chain([&*proxy.text]).collect::<Vec<_>>().join(", ");
+            let chain = given.into_iter().chain([&**proxy]).collect::<Vec<_>>().join(", ");
             HeaderValue::try_from(chain).unwrap_or_else(|_| client.clone())
         }
     };

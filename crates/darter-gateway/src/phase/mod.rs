@@ -52,7 +52,7 @@ pub(crate) async fn serve(inner: Arc<Inner>, peer: &Peer, request: Request<Incom
         Err(problem) => Target::Nowhere(problem),
     };
     match target {
-        Target::App(app) => serve_app(&inner, peer, context, app, request, meter).await,
+        Target::App(app) => serve_app(&inner, context, app, request, meter).await,
         Target::Console => {
             let answer = serve_console(&inner, &context, request).await;
             finish(answer, &context, meter)
@@ -62,7 +62,7 @@ pub(crate) async fn serve(inner: Arc<Inner>, peer: &Peer, request: Request<Incom
 }
 
 async fn serve_console(inner: &Inner, context: &Context, mut request: Request<Incoming>) -> Response<ReplyBody> {
-    headers::vouch(request.headers_mut(), context, None);
+    headers::vouch(request.headers_mut(), context);
     match inner.console.clone().oneshot(request).await {
         Ok(answer) => answer.map(ReplyBody::console),
         Err(never) => match never {},
@@ -71,7 +71,6 @@ async fn serve_console(inner: &Inner, context: &Context, mut request: Request<In
 
 async fn serve_app(
     inner: &Arc<Inner>,
-    peer: &Peer,
     context: Context,
     app: Arc<AppRoute>,
     request: Request<Incoming>,
@@ -81,7 +80,7 @@ async fn serve_app(
     let cors = Cors::of(&request);
     let mut answer = match cors.preflight(&request) {
         Some(answer) => answer,
-        None => match attempt(inner, peer, &context, &app, request, &mut meter).await {
+        None => match attempt(inner, &context, &app, request, &mut meter).await {
             Ok(answer) => answer,
             Err(problem) => {
                 meter.failed(problem.code());
@@ -99,7 +98,6 @@ async fn serve_app(
 /// The way of one request into an app and back.
 async fn attempt(
     inner: &Arc<Inner>,
-    peer: &Peer,
     context: &Context,
     app: &AppRoute,
     mut request: Request<Incoming>,
@@ -127,8 +125,7 @@ async fn attempt(
     let deadlines = Deadlines::new(context.began, &app.limits);
     let address = route::address(request.uri());
     let upgrade = tunnel::wanted(&mut request);
-    let trusted = inner.config.trusted_proxies.iter().any(|network| network.contains(peer.address));
-    headers::forward(request.headers_mut(), context, trusted.then_some(peer), upgrade.is_some());
+    headers::forward(request.headers_mut(), context, upgrade.is_some());
     let (parts, body) = request.into_parts();
     let upload = match &upgrade {
         Some(_) => upload::Upload::Tunnel,
@@ -142,7 +139,7 @@ async fn attempt(
     let timing = timing.map(|timing| timing.header(lease.start.as_ref()));
     let mut answer = match (upgrade, rest) {
         (Some(upgrade), forward::Rest::Tunnel(sink)) if reply.upgraded => {
-            return Ok(tunnel::open(inner, upgrade, reply, sink, lease, &deadlines));
+            return Ok(tunnel::open(inner, (upgrade, sink), reply, lease, &deadlines));
         }
         (_, rest) => {
             rest.detach(inner, &deadlines);

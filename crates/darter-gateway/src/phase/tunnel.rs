@@ -63,9 +63,8 @@ pub(crate) fn wanted(request: &mut Request<hyper::body::Incoming>) -> Option<Upg
 /// Answers the upgrade and moves bytes in a task of its own until either side ends.
 pub(crate) fn open(
     inner: &Arc<Inner>,
-    upgrade: Upgrade,
+    (upgrade, sink): (Upgrade, RequestSink),
     reply: darter_wire::Response,
-    sink: RequestSink,
     lease: Lease,
     deadlines: &Deadlines,
 ) -> Response<ReplyBody> {
