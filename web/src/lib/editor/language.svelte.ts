@@ -72,6 +72,19 @@ class OpenFiles extends Workspace {
   }
 }
 
+type Message = { id?: number | string; method?: string; params?: { items?: unknown[] } };
+
+/** Answers what the server asks of every client, so that it does not take a refusal for a fault. Null: not for us. */
+export function answerServer(text: string): string | null {
+  const { id, method, params } = JSON.parse(text) as Message;
+  if (id === undefined || method === undefined) return null;
+  const known = ['client/registerCapability', 'client/unregisterCapability', 'window/workDoneProgress/create'];
+  if (method === 'workspace/configuration') {
+    return JSON.stringify({ jsonrpc: '2.0', id, result: (params?.items ?? []).map(() => null) });
+  }
+  return known.includes(method) ? JSON.stringify({ jsonrpc: '2.0', id, result: null }) : null;
+}
+
 export type LanguageStatus = 'connecting' | 'ready' | 'off';
 
 const FIRST_RETRY_MS = 1_000;
@@ -94,6 +107,8 @@ export class LanguageServer {
       workspace: (client) => new OpenFiles(client, open),
       timeout: 10_000,
       sanitizeHTML: sanitize,
+      // The server's own log is for its authors, not for the browser's console.
+      notificationHandlers: { 'window/logMessage': () => true },
       extensions: [
         serverCompletion(),
         hoverTooltips(),
@@ -124,7 +139,10 @@ export class LanguageServer {
     this.#socket = socket;
     this.status = 'connecting';
     socket.onmessage = (event) => {
-      for (const handler of handlers) handler(String(event.data));
+      const text = String(event.data);
+      const answer = answerServer(text);
+      if (answer) socket.send(answer);
+      else for (const handler of handlers) handler(text);
     };
     socket.onopen = () => {
       const transport: Transport = {
