@@ -61,8 +61,6 @@ export class Server {
     if (existsSync(join(SHARED, 'runtimes'))) {
       assert.equal(spawnSync('cp', ['-al', join(SHARED, 'runtimes'), data]).status, 0)
     }
-    // The folder is ours: it says so to the server, which takes no foreign folder.
-    spawnSync(DARTER, ['account', 'list', '--data', data], { env: environment() })
     Server.#data.add(data)
     return data
   }
