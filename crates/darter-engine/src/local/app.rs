@@ -41,6 +41,8 @@ pub struct State {
     pub attempts: u64,
     crashes: u32,
     not_before: Option<Instant>,
+    /// Crashes are remembered until then, although nothing runs.
+    remember_until: Option<Instant>,
     /// Orders given while an instance was being started from an older bundle.
     pub journal: Vec<String>,
     /// Taken out of the engine's list: look it up again.
@@ -175,10 +177,10 @@ impl App {
         self.instances.rcu(|list| list.iter().filter(|one| !Arc::ptr_eq(one, instance)).cloned().collect::<Vec<_>>());
     }
 
-    /// Nothing runs, starts or waits.
+    /// Nothing runs, starts or waits, and no crash has to be remembered.
     pub fn is_at_rest(&self, state: &State) -> bool {
-        let pausing = state.not_before.is_some_and(|until| until > Instant::now());
-        self.instances.load().is_empty() && state.starting == 0 && self.waiting.load(Ordering::Acquire) == 0 && !pausing
+        let remembering = state.remember_until.is_some_and(|until| until > Instant::now());
+        self.instances.load().is_empty() && state.starting == 0 && self.waiting.load(Ordering::Acquire) == 0 && !remembering
     }
 
     /// Somebody waits.
@@ -195,6 +197,7 @@ impl App {
 impl State {
     /// An instance ended unexpectedly after so long a life.
     pub fn crashed(&mut self, life: Duration) {
+        self.remember_until = Some(Instant::now() + 2 * BACKOFF.1);
         self.crashes = if life > BACKOFF.1 { 1 } else { self.crashes.saturating_add(1) };
         if self.crashes > FORGIVEN {
             let doublings = (self.crashes - FORGIVEN - 1).min(10);

@@ -269,9 +269,9 @@ fn explain_output(output: &[String]) -> Failed {
     let said = |needle: &str| output.iter().find(|line| line.contains(needle)).map(|line| line.trim_start_matches("npm error").trim().to_owned());
     let tail = || output[output.len().saturating_sub(LAST_LINES)..].join("\n");
     match code {
-        Some("E404") => failed("dependencies.not_found", format!("{} Check the package's name.", said("404").unwrap_or_else(|| "A package does not exist.".into()))),
+        Some("E404") => failed("dependencies.not_found", format!("{} Check the package's name.", said("error 404 ").unwrap_or_else(|| "A package does not exist.".into()))),
         Some("ETARGET" | "EINVALIDTAGNAME" | "ENOVERSIONS") => {
-            failed("dependencies.no_version", format!("{} Choose a version that exists.", said("notarget").or_else(|| said("No versions")).unwrap_or_else(|| "A package has no such version.".into())))
+            failed("dependencies.no_version", format!("{} Choose a version that exists.", said("error notarget").or_else(|| said("No versions")).unwrap_or_else(|| "A package has no such version.".into())))
         }
         Some("ERESOLVE") => failed("dependencies.conflict", format!("The packages do not fit together:\n{}", tail())),
         Some("ENOSPC") => failed("dependencies.disk", "There was no room left for the packages. Use fewer or smaller ones, or tell the operator."),
