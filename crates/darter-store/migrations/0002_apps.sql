@@ -58,9 +58,12 @@ CREATE TABLE versions (
     message      TEXT NOT NULL,
     author       TEXT NOT NULL,
     source_bytes BIGINT NOT NULL,
+    -- what code and map cost on their way into an instance
+    code_bytes   BIGINT NOT NULL,
     created_at   BIGINT NOT NULL,
     PRIMARY KEY (function, number)
 );
+CREATE INDEX versions_app ON versions (app, source_bytes);
 
 CREATE TABLE variables (
     app        TEXT NOT NULL REFERENCES apps (id) ON DELETE CASCADE,

@@ -20,6 +20,8 @@ pub struct NewVersion {
     pub digest: String,
     pub message: String,
     pub author: AccountId,
+    /// What code and map cost on their way into an instance.
+    pub code_bytes: u64,
     pub created_at: Millis,
 }
 
@@ -57,8 +59,8 @@ fn version((number, live, methods, digest, message, author, bytes, created_at, s
 pub async fn insert(db: &mut AnyConnection, version: &NewVersion) -> Result<()> {
     sqlx::query(
         "INSERT INTO versions (function, number, app, source, code, map, imports, methods, digest, message, author,
-                               source_bytes, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                               source_bytes, code_bytes, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(version.function.as_str())
     .bind(i64::from(version.number))
@@ -72,10 +74,28 @@ pub async fn insert(db: &mut AnyConnection, version: &NewVersion) -> Result<()> 
     .bind(&version.message)
     .bind(version.author.as_str())
     .bind(i64::try_from(version.source.len()).unwrap_or(i64::MAX))
+    .bind(i64::try_from(version.code_bytes).unwrap_or(i64::MAX))
     .bind(version.created_at)
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// How much an app has published: bytes of all its versions' sources, and of the code of what is live without `except`.
+pub async fn sizes(db: &mut AnyConnection, app: &AppId, except: &str) -> Result<(u64, u64)> {
+    let (sources,): (i64,) = sqlx::query_as("SELECT CAST(COALESCE(SUM(source_bytes), 0) AS BIGINT) FROM versions WHERE app = $1")
+        .bind(app.as_str())
+        .fetch_one(&mut *db)
+        .await?;
+    let (live,): (i64,) = sqlx::query_as(
+        "SELECT CAST(COALESCE(SUM(v.code_bytes), 0) AS BIGINT)
+         FROM functions f JOIN versions v ON v.function = f.id AND v.number = f.live_version WHERE f.app = $1 AND f.name <> $2",
+    )
+    .bind(app.as_str())
+    .bind(except)
+    .fetch_one(db)
+    .await?;
+    Ok((u64::try_from(sources).unwrap_or(0), u64::try_from(live).unwrap_or(0)))
 }
 
 /// One version with its source.

@@ -79,6 +79,7 @@ fn publish_of(function: &Function, number: u32) -> NewVersion {
         digest: format!("digest {number}"),
         message: "m".into(),
         author: function.summary.updated_by.clone(),
+        code_bytes: 100,
         created_at: 5,
     }
 }
@@ -143,6 +144,9 @@ async fn functions_and_versions_belong_to_one_app(store: &Store) {
     assert_eq!(function::lookup(&mut tx, &theirs, "hello").await.unwrap().unwrap().summary.live_version, None);
     assert!(version::lookup(&mut tx, &theirs, "hello", 1).await.unwrap().is_none());
     assert!(version::code(&mut tx, &theirs, "hello", 1).await.unwrap().is_none());
+    assert_eq!(version::sizes(&mut tx, &ours, "other").await.unwrap(), (11, 100));
+    assert_eq!(version::sizes(&mut tx, &ours, "hello").await.unwrap(), (11, 0));
+    assert_eq!(version::sizes(&mut tx, &theirs, "").await.unwrap(), (0, 0));
     assert!(version::list(&mut tx, &theirs, "hello", u32::MAX, 9).await.unwrap().is_empty());
     assert!(function::live(&mut tx, &theirs).await.unwrap().is_empty());
     let live = function::live(&mut tx, &ours).await.unwrap();

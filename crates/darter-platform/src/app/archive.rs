@@ -24,7 +24,7 @@ pub const ARCHIVE_LIMIT: usize = 64 << 20;
 /// Functions of one app.
 pub const FUNCTION_LIMIT: usize = 1_000;
 const ENTRY_LIMIT: usize = 2 * FUNCTION_LIMIT + 16;
-const UNPACKED_LIMIT: u64 = 256 << 20;
+const UNPACKED_LIMIT: u64 = 128 << 20;
 const MANIFEST_LIMIT: usize = 32 << 20;
 const LOCKFILE_LIMIT: usize = 16 << 20;
 const FORMAT: &str = "darter.app";

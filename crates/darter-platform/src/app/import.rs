@@ -11,12 +11,16 @@ use darter_store::function::{self, Function, FunctionSummary};
 use darter_store::variable::{self, Variable};
 use darter_store::version::{self, NewVersion};
 use darter_store::Tx;
+use tokio::sync::Semaphore;
 
 use super::archive::{self, Archive, ManifestFunction};
 use super::view::show;
-use crate::function::compile::{Built, build, digest, import_cycle};
+use crate::function::compile::{Built, build, check_sizes, code_bytes, digest, import_cycle};
 use crate::resource::name::{validate_packages, validate_value, validate_variable};
 use crate::{Actor, Platform, resource};
+
+/// Imports at once: each holds a whole app in memory.
+static PLACES: Semaphore = Semaphore::const_new(2);
 
 /// A function of the file, with its live version compiled.
 struct Prepared {
@@ -28,6 +32,7 @@ struct Prepared {
 /// Makes a new app from the file of an export. Packages are installed afterwards, as after a change of the list.
 pub async fn import(platform: &Arc<Platform>, actor: &Actor, bytes: bytes::Bytes) -> Result<api::App, Fault> {
     let account = actor.require(TokenScope::Write)?.clone();
+    let _place = PLACES.acquire().await.map_err(Fault::internal)?;
     let (archive, prepared) = tokio::task::spawn_blocking(move || prepare(&bytes)).await.map_err(Fault::internal)??;
     let mut tx = platform.store.write().await?;
     let head = (archive.manifest.name.clone(), archive.manifest.limits.clone());
@@ -62,11 +67,13 @@ fn prepare(bytes: &[u8]) -> Result<(Archive, Vec<Prepared>), Fault> {
         validate_value(value)?;
     }
     validate_packages(&archive.manifest.packages)?;
-    let mut prepared = Vec::new();
+    let (mut prepared, mut sizes) = (Vec::new(), (0, 0));
     for entry in archive.manifest.functions.clone() {
         let live = match archive.live.remove(&entry.name) {
             Some(source) => {
                 let built = build(&entry.name, &source).map_err(|fault| fault.with("function", entry.name.as_str()))?;
+                check_sizes(sizes, &source, &built)?;
+                sizes = (sizes.0 + source.len() as u64, sizes.1 + code_bytes(&built));
                 Some((source, built))
             }
             None => None,
@@ -107,6 +114,7 @@ async fn write_function(platform: &Platform, tx: &mut Tx, (app, account): (&App,
             app: app.id.clone(),
             number: 1,
             digest: digest(&manifest.methods, &source),
+            code_bytes: code_bytes(&built),
             source,
             code: built.code,
             map: built.map,

@@ -68,6 +68,9 @@ pub(crate) async fn remove_for_good(platform: &Platform, id: &AppId) {
     platform.apps.routes.forget(id);
     platform.apps.bundles.changed(id);
     platform.apps.recorder.forget(id);
+    if let Some(install) = platform.apps.installs.get(id) {
+        install.cancel.cancel();
+    }
     platform.engine.stop(id).await;
     platform.engine.forget(id).await;
     platform.apps.logs.forget(id).await;

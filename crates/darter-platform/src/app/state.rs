@@ -58,7 +58,7 @@ fn settle(platform: &Platform, app: &app::App) {
         AppState::Stopped | AppState::Recycled => {
             // Draining may take seconds; the answer does not wait, the route is closed already.
             let (engine, id) = (platform.engine.clone(), app.id.clone());
-            tokio::spawn(async move { engine.stop(&id).await });
+            platform.tasks.spawn(async move { engine.stop(&id).await });
         }
     }
 }

@@ -78,6 +78,35 @@ pub(crate) fn warnings(name: &str, imports: &[String], live: &BTreeMap<String, V
     missing.iter().map(sentence).collect()
 }
 
+/// Bytes of code, as JSON, that an app may have live: an instance gets all of it in one message.
+const LIVE_LIMIT: u64 = 32 << 20;
+/// Bytes of source that an app may have published, over all versions.
+const PUBLISHED_LIMIT: u64 = 512 << 20;
+
+/// What code and map cost on their way into an instance.
+pub(crate) fn code_bytes(built: &Built) -> u64 {
+    let json = |text: &str| serde_json::to_string(text).map_or(text.len(), |json| json.len()) as u64;
+    json(&built.code) + json(&built.map)
+}
+
+/// Refuses what would make an app too large to start, or its versions fill the server's disk. `sizes` are those of the
+/// app without this version.
+pub(crate) fn check_sizes((published, live): (u64, u64), source: &str, built: &Built) -> Result<(), Fault> {
+    if live + code_bytes(built) > LIVE_LIMIT {
+        return Err(Fault::conflict(
+            "app.code_too_large",
+            format!("All live functions of this app together would be over {LIVE_LIMIT} bytes of compiled code. Nothing was published. Move large data out of the code, or functions into another app."),
+        ));
+    }
+    if published + source.len() as u64 > PUBLISHED_LIMIT {
+        return Err(Fault::conflict(
+            "version.quota_reached",
+            format!("This app's versions together would be over {PUBLISHED_LIMIT} bytes. Nothing was published. Delete functions that are not needed: their versions go with them."),
+        ));
+    }
+    Ok(())
+}
+
 /// What two drafts or versions are compared by.
 pub(crate) fn digest(methods: &[String], source: &str) -> String {
     let mut hash = Sha256::new();

@@ -12,7 +12,7 @@ use darter_core::{AppId, Fault};
 use darter_store::function::{self, Function, LiveCode};
 use darter_store::version::{self, NewVersion, Version};
 
-use super::compile::{Built, build_aside, digest, import_cycle, warnings};
+use super::compile::{Built, build_aside, check_sizes, code_bytes, digest, import_cycle, warnings};
 use super::save::stale;
 use super::swap;
 use super::view::{self, not_found};
@@ -82,6 +82,7 @@ async fn commit(
     let warnings = warnings(&name, &built.imports, &live);
     live.insert(name.clone(), built.imports.clone());
     import_cycle(&live)?;
+    check_sizes(version::sizes(&mut opened.tx, &app, &name).await?, &function.source, &built)?;
     let now = platform.clock.now();
     let number = function.summary.last_version + 1;
     let summary = &mut function.summary;
@@ -116,6 +117,7 @@ fn new_version(function: &Function, built: &Built, (message, now): (String, i64)
         digest: function.summary.digest.clone(),
         message,
         author: author.clone(),
+        code_bytes: code_bytes(built),
         created_at: now,
     }
 }
