@@ -155,6 +155,23 @@ impl House {
         H: Fn(PeerRequest, PeerAnswer) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
+        Self::build(config, None, handler).await
+    }
+
+    /// The same with a certificate.
+    pub async fn secure<H, F>(tls: darter_gateway::Tls, handler: H) -> Self
+    where
+        H: Fn(PeerRequest, PeerAnswer) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self::build(GatewayConfig::new("darter.localhost", "darter-apps.localhost"), Some(tls), handler).await
+    }
+
+    async fn build<H, F>(config: GatewayConfig, tls: Option<darter_gateway::Tls>, handler: H) -> Self
+    where
+        H: Fn(PeerRequest, PeerAnswer) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
         let (records, received) = mpsc::unbounded_channel();
         let start = StartPhases { from: "pool".into(), phases: vec![("pool".into(), 300), ("load".into(), 1_800)] };
         let directory = Arc::new(FakeDirectory {
@@ -187,9 +204,13 @@ impl House {
         let address = socket.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let serving = gateway.clone();
+        let listener = match tls {
+            Some(tls) => Listener::tls(socket, tls),
+            None => Listener::plain(socket),
+        };
         let served = tokio::spawn(async move {
             serving
-                .serve(vec![Listener::plain(socket)], async {
+                .serve(vec![listener], async {
                     let _ = stopped.await;
                 })
                 .await;
