@@ -9,7 +9,7 @@ export const templates: Template[] = [
     label: 'template.hello',
     name: 'hello',
     source: `export default async function (ctx: FunctionContext) {
-  const name = ctx.query.name ?? 'world'
+  const name = ctx.query?.name ?? 'world'
   console.log('saying hello to', name)
   return \`Hello, \${name}\`
 }
@@ -63,10 +63,10 @@ export default async function (ctx: FunctionContext) {
     name: '__websocket__',
     source: `export async function main(ctx: FunctionContext) {
   if (ctx.method === 'WebSocket:connection') {
-    ctx.socket.send('welcome')
+    ctx.socket?.send('welcome')
   }
   if (ctx.method === 'WebSocket:message') {
-    ctx.socket.send('you said: ' + ctx.params.data.toString())
+    ctx.socket?.send('you said: ' + ctx.params.data.toString())
   }
 }
 `,

@@ -152,6 +152,7 @@ export class Draft {
       return published;
     } catch (error) {
       if (error instanceof ApiError && error.status === 412) await this.#refused(error);
+      else if (this.status === 'dirty') this.#later();
       throw error;
     }
   }

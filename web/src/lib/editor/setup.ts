@@ -79,11 +79,10 @@ export type EditorOptions = {
   label: string;
   readOnly: boolean;
   keys: Keys;
-  language?: Extension;
   onchange: (source: string) => void;
 };
 
-const readOnlyPart = new Compartment();
+const languagePart = new Compartment();
 
 export function makeEditor(options: EditorOptions): EditorView {
   const listener = EditorView.updateListener.of((update) => {
@@ -97,13 +96,18 @@ export function makeEditor(options: EditorOptions): EditorView {
         shortcuts(options.keys),
         reading(),
         writing,
-        readOnlyPart.of(EditorState.readOnly.of(options.readOnly)),
+        EditorState.readOnly.of(options.readOnly),
         EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false' }),
-        options.language ?? [],
+        languagePart.of([]),
         listener,
       ],
     }),
   });
+}
+
+/** Joins an editor to a language server, or with nothing takes it away from one that is gone. */
+export function joinLanguage(view: EditorView, language: Extension | null): void {
+  view.dispatch({ effects: languagePart.reconfigure(language ?? []) });
 }
 
 /** Puts another source into an editor as one change that can be undone. */
