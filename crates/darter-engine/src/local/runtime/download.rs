@@ -164,3 +164,7 @@ fn publish(file: File, part: &Path, done: &Path) -> io::Result<File> {
     }
     Ok(file)
 }
+
+#[cfg(test)]
+#[path = "download_tests.rs"]
+mod tests;
