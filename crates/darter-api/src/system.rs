@@ -23,6 +23,16 @@ pub struct Settings {
     pub apps_per_account: u32,
 }
 
+/// `PATCH /admin/settings`. Absent fields stay.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateSettings {
+    #[serde(default)]
+    pub signup: Option<SignUpMode>,
+    #[serde(default)]
+    pub apps_per_account: Option<u32>,
+}
+
 /// For an administrator: `GET /admin/accounts`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AdminAccount {

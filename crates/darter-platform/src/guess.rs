@@ -1,0 +1,179 @@
+//! Slows guessing down: of passwords, reset tokens, invitations.
+//!
+//! Each attempt is counted before it is judged, so that a thousand at the same moment are not a thousand free ones; a
+//! right one clears the count of its account and address. In memory, of a bounded size: a restart forgives, and guessing
+//! through restarts needs somebody who can restart the server.
+
+use std::net::IpAddr;
+
+use darter_core::{Fault, Kind, Millis};
+use dashmap::DashMap;
+
+/// Attempts on one account from one address before the first wait.
+const FREE_PAIR: u32 = 5;
+/// Attempts of one address, whatever it tries, before the first wait.
+const FREE_ADDRESS: u32 = 30;
+/// The longest wait.
+const LONGEST: Millis = 15 * 60_000;
+/// A count without an attempt for this long is forgotten.
+const FORGET: Millis = 24 * 3_600_000;
+/// Counts that are kept. When there are more, those that wait for nothing go first.
+const MOST: usize = 50_000;
+
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    attempts: u32,
+    last: Millis,
+}
+
+impl Count {
+    /// When the next attempt is allowed.
+    fn until(self, free: u32) -> Millis {
+        let Some(over) = self.attempts.checked_sub(free) else { return 0 };
+        self.last + (1_000i64 << over.min(20)).min(LONGEST)
+    }
+}
+
+/// Counts of attempts.
+#[derive(Debug, Default)]
+pub(crate) struct Guesses {
+    counts: DashMap<String, Count>,
+}
+
+impl Guesses {
+    /// Counts an attempt on `target` from `address`, or says how long to wait. `target` is what is guessed at, such as
+    /// `password:ada`.
+    pub fn attempt(&self, target: &str, address: &str, now: Millis) -> Result<(), Fault> {
+        let network = network(address);
+        self.count(format!("address {network}"), FREE_ADDRESS, now)?;
+        self.count(pair(target, &network), FREE_PAIR, now)
+    }
+
+    fn count(&self, key: String, free: u32, now: Millis) -> Result<(), Fault> {
+        if self.counts.len() >= MOST {
+            self.make_room(now);
+        }
+        let mut count = self.counts.entry(key).or_insert(Count { attempts: 0, last: now });
+        // A clock that jumped backwards must not lock anybody out.
+        if now < count.last || now - count.last > FORGET {
+            *count = Count { attempts: count.attempts.min(free), last: now };
+        }
+        let until = count.until(free);
+        if until > now {
+            let seconds = u32::try_from((until - now + 999) / 1_000).unwrap_or(u32::MAX);
+            let message = format!("Too many attempts. Wait {seconds} seconds, then try again.");
+            return Err(Fault::new(Kind::RateLimited, "auth.too_many_attempts", message).retry_after(seconds));
+        }
+        *count = Count { attempts: count.attempts.saturating_add(1), last: now };
+        Ok(())
+    }
+
+    /// A right answer: this address no longer guesses at this target.
+    pub fn succeeded(&self, target: &str, address: &str) {
+        let network = network(address);
+        self.counts.remove(&pair(target, &network));
+        if let Some(mut count) = self.counts.get_mut(&format!("address {network}")) {
+            count.attempts = count.attempts.saturating_sub(1);
+        }
+    }
+
+    /// Forgets what is old.
+    pub fn sweep(&self, now: Millis) {
+        self.counts.retain(|_, count| now - count.last <= FORGET);
+    }
+
+    fn make_room(&self, now: Millis) {
+        self.counts.retain(|key, count| {
+            let free = if key.starts_with("address ") { FREE_ADDRESS } else { FREE_PAIR };
+            count.until(free) > now
+        });
+        if self.counts.len() >= MOST {
+            self.counts.clear();
+        }
+    }
+}
+
+fn pair(target: &str, network: &str) -> String {
+    // A digest: what people type into the field for their name may be their password.
+    blake3::hash(format!("{network}\0{target}").as_bytes()).to_hex().to_string()
+}
+
+/// Who has one IPv6 address has 2^64 of them.
+fn network(address: &str) -> String {
+    match address.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => match address.to_ipv4_mapped() {
+            Some(address) => address.to_string(),
+            None => {
+                let [a, b, c, d, ..] = address.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+        },
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Err(_) => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(guesses: &Guesses, target: &str, address: &str, now: Millis) -> Option<u32> {
+        guesses.attempt(target, address, now).err().map(|fault| fault.retry_after.unwrap())
+    }
+
+    #[test]
+    fn each_wrong_attempt_after_the_free_ones_waits_twice_as_long() {
+        let guesses = Guesses::default();
+        for _ in 0..FREE_PAIR {
+            assert_eq!(wait(&guesses, "ada", "192.0.2.1", 0), None);
+        }
+        assert_eq!(wait(&guesses, "ada", "192.0.2.1", 0), Some(1));
+        assert_eq!(wait(&guesses, "ada", "192.0.2.1", 1_000), None);
+        assert_eq!(wait(&guesses, "ada", "192.0.2.1", 1_000), Some(2));
+        assert_eq!(wait(&guesses, "ada", "192.0.2.1", 3_000), None);
+        assert_eq!(wait(&guesses, "ada", "192.0.2.1", 3_000), Some(4));
+    }
+
+    #[test]
+    fn a_right_answer_and_another_address_are_not_slowed() {
+        let guesses = Guesses::default();
+        for _ in 0..=FREE_PAIR {
+            let _ = guesses.attempt("ada", "192.0.2.1", 0);
+        }
+        assert_eq!(wait(&guesses, "ada", "192.0.2.2", 0), None);
+        assert_eq!(wait(&guesses, "bob", "192.0.2.1", 0), None);
+        guesses.succeeded("ada", "192.0.2.1");
+        assert_eq!(wait(&guesses, "ada", "192.0.2.1", 0), None);
+    }
+
+    #[test]
+    fn an_address_that_tries_many_accounts_is_slowed_over_its_whole_network() {
+        let guesses = Guesses::default();
+        for number in 0..FREE_ADDRESS {
+            assert_eq!(wait(&guesses, &format!("user{number}"), &format!("2001:db8::{number:x}"), 0), None);
+        }
+        assert_eq!(wait(&guesses, "another", "2001:db8::ffff", 0), Some(1));
+        assert_eq!(wait(&guesses, "another", "2001:db8:0:1::1", 0), None);
+    }
+
+    #[test]
+    fn the_wait_has_an_end_and_a_clock_that_jumps_back_locks_nobody_out() {
+        let guesses = Guesses::default();
+        let mut now = 0;
+        for _ in 0..60 {
+            now += LONGEST;
+            assert_eq!(wait(&guesses, "ada", "192.0.2.1", now), None);
+        }
+        assert_eq!(wait(&guesses, "ada", "192.0.2.1", now), Some(900));
+        assert!(wait(&guesses, "ada", "192.0.2.1", 0).is_none_or(|seconds| seconds <= 1));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let guesses = Guesses::default();
+        for number in 0..MOST + 10 {
+            let _ = guesses.count(format!("{number}"), FREE_PAIR, 0);
+        }
+        assert!(guesses.counts.len() <= MOST);
+    }
+}
