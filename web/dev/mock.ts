@@ -16,7 +16,7 @@ const page = (items: unknown[]): Answer => ({ body: { items } });
 const fault = (status: number, code: string, message: string, details = {}): Answer => ({
   status, body: { error: { code, message, details, request_id: 'req_7f2k9' } },
 });
-const appOf = (call: Call) => shownApps.find((item) => item.id === call.match[1]);
+const appOf = (call: Call) => [...shownApps, ...apps].find((item) => item.id === call.match[1]);
 const fnOf = (call: Call) => functions.find((item) => item.name === decodeURIComponent(call.match[2] ?? ''));
 const A = '/apps/([^/]+)';
 const F = `${A}/functions/([^/]+)`;

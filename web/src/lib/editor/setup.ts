@@ -146,6 +146,7 @@ export function makeMerge(parent: HTMLElement, theirs: string, ours: string): { 
     a: { doc: theirs, extensions: still() },
     b: { doc: ours, extensions: [reading(), history(), keymap.of([...defaultKeymap, ...historyKeymap])] },
     revertControls: 'a-to-b',
+    collapseUnchanged: { margin: 3, minSize: 6 },
     gutter: true,
   });
   return { text: () => view.b.state.doc.toString(), close: () => view.destroy() };

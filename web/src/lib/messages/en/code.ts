@@ -87,6 +87,8 @@ export const code = {
   'run.user_fault': 'This is not valid JSON.',
   'run.cancel': 'Stop waiting',
   'run.empty': 'The answer appears here: status, body, logs, and where the time went.',
+  'run.answer_body': 'Body',
+  'run.answer_headers': 'Headers',
   'run.logs': 'Logs',
   'run.no_logs': 'Nothing was logged.',
   'run.no_body': 'The body is empty.',

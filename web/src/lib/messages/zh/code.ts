@@ -89,6 +89,8 @@ export const code: Record<keyof typeof source, string> = {
   'run.user_fault': '不是有效的 JSON。',
   'run.cancel': '不再等待',
   'run.empty': '应答会显示在这里：状态、内容、日志，以及时间花在了哪里。',
+  'run.answer_body': '内容',
+  'run.answer_headers': '应答头',
   'run.logs': '日志',
   'run.no_logs': '没有日志。',
   'run.no_body': '应答内容为空。',
