@@ -20,7 +20,10 @@ pub(crate) struct Opened<'a> {
 
 /// What the answer to a stranger is, and to a member of an app that is gone.
 pub(crate) fn app_not_found() -> Fault {
-    Fault::not_found("app.not_found", "There is no app with this id, or you are not a member of it. Check the id and which account you use.")
+    Fault::not_found(
+        "app.not_found",
+        "There is no app with this id, or you are not a member of it. Check the id and which account you use.",
+    )
 }
 
 impl<'a> Opened<'a> {
@@ -57,11 +60,18 @@ impl<'a> Opened<'a> {
     fn not_recycled(self) -> Result<Self, Fault> {
         match self.app.app.state {
             AppState::Running | AppState::Stopped => Ok(self),
-            AppState::Recycled => Err(Fault::conflict("app.recycled", "This app is in the recycle bin. Restore it first.")),
+            AppState::Recycled => {
+                Err(Fault::conflict("app.recycled", "This app is in the recycle bin. Restore it first."))
+            }
         }
     }
 
-    async fn decide(mut tx: Tx, actor: &'a Actor, id: &AppId, (action, scope): (Action, TokenScope)) -> Result<Self, Fault> {
+    async fn decide(
+        mut tx: Tx,
+        actor: &'a Actor,
+        id: &AppId,
+        (action, scope): (Action, TokenScope),
+    ) -> Result<Self, Fault> {
         let account = actor.require(scope)?.clone();
         let found = app::lookup(&mut tx, &account, id).await?;
         match (can(found.as_ref().map(|app| app.role), action), found) {
@@ -79,10 +89,20 @@ impl<'a> Opened<'a> {
     }
 
     /// Writes who did this into the same transaction. `object` is what it was done to, after the app's id.
-    pub async fn audit(&mut self, operation: &'static str, object: &str, details: serde_json::Value) -> Result<(), Fault> {
+    pub async fn audit(
+        &mut self,
+        operation: &'static str,
+        object: &str,
+        details: serde_json::Value,
+    ) -> Result<(), Fault> {
         let id = self.app.app.id.clone();
         let object = if object.is_empty() { id.to_string() } else { format!("{id}/{object}") };
-        crate::audit::record(&mut self.tx, self.actor, crate::audit::Change { operation, object, app: Some(&id), details }).await
+        crate::audit::record(
+            &mut self.tx,
+            self.actor,
+            crate::audit::Change { operation, object, app: Some(&id), details },
+        )
+        .await
     }
 }
 

@@ -51,7 +51,11 @@ fn app((id, owner, name, state, limits, secret, revision, created_at, updated_at
 }
 
 fn member_app((a, b, c, d, e, f, g, h, i, j, role, functions): MemberRow) -> Result<MemberApp> {
-    Ok(MemberApp { app: app((a, b, c, d, e, f, g, h, i, j))?, role: codec::word(&role)?, functions: codec::count(functions) })
+    Ok(MemberApp {
+        app: app((a, b, c, d, e, f, g, h, i, j))?,
+        role: codec::word(&role)?,
+        functions: codec::count(functions),
+    })
 }
 
 /// Adds an app. A duplicate id is a unique violation: draw another.
@@ -146,7 +150,8 @@ pub async fn update(db: &mut AnyConnection, app: &App) -> Result<bool> {
 
 /// Removes an app in the recycle bin with everything below it. Safe to repeat.
 pub async fn remove(db: &mut AnyConnection, id: &AppId) -> Result<bool> {
-    let done = sqlx::query("DELETE FROM apps WHERE id = $1 AND state = 'recycled'").bind(id.as_str()).execute(db).await?;
+    let done =
+        sqlx::query("DELETE FROM apps WHERE id = $1 AND state = 'recycled'").bind(id.as_str()).execute(db).await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -163,7 +168,9 @@ pub async fn count_owned(db: &mut AnyConnection, owner: &AccountId) -> Result<u3
 pub async fn routes(db: &mut AnyConnection) -> Result<Vec<(AppId, AppState, AppLimits)>> {
     let rows: Vec<(String, String, String)> =
         sqlx::query_as("SELECT id, state, limits FROM apps WHERE state <> 'recycled'").fetch_all(db).await?;
-    rows.into_iter().map(|(id, state, limits)| Ok((codec::id(id)?, codec::word(&state)?, codec::json(&limits)?))).collect()
+    rows.into_iter()
+        .map(|(id, state, limits)| Ok((codec::id(id)?, codec::word(&state)?, codec::json(&limits)?)))
+        .collect()
 }
 
 /// For the server itself: an app whoever asks.
@@ -179,7 +186,9 @@ pub async fn find(db: &mut AnyConnection, id: &AppId) -> Result<Option<App>> {
 
 /// For the server itself: apps that went into the recycle bin before a time.
 pub async fn recycled_before(db: &mut AnyConnection, time: Millis) -> Result<Vec<AppId>> {
-    let rows: Vec<(String,)> =
-        sqlx::query_as("SELECT id FROM apps WHERE state = 'recycled' AND recycled_at < $1").bind(time).fetch_all(db).await?;
+    let rows: Vec<(String,)> = sqlx::query_as("SELECT id FROM apps WHERE state = 'recycled' AND recycled_at < $1")
+        .bind(time)
+        .fetch_all(db)
+        .await?;
     rows.into_iter().map(|(id,)| codec::id(id)).collect()
 }

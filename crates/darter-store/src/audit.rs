@@ -60,7 +60,11 @@ pub async fn insert(db: &mut AnyConnection, entry: &Entry) -> Result<()> {
 }
 
 /// What an account did, what was done to an app, or everything; the newest first, before this id.
-pub async fn list(db: &mut AnyConnection, scope: Scope<'_>, (before, limit): (Option<&AuditId>, u32)) -> Result<Vec<Entry>> {
+pub async fn list(
+    db: &mut AnyConnection,
+    scope: Scope<'_>,
+    (before, limit): (Option<&AuditId>, u32),
+) -> Result<Vec<Entry>> {
     let query = match scope {
         Scope::Account(account) => sqlx::query_as(
             "SELECT id, time, actor, actor_name, operation, object, app, address, request_id, details

@@ -36,10 +36,11 @@ type InstallRow = (String, String, String, Option<String>, String, i64, Option<i
 
 /// What an app wants and has; nothing when it never wanted anything.
 pub async fn get(db: &mut AnyConnection, app: &AppId) -> Result<Dependencies> {
-    let row: Option<Row> = sqlx::query_as("SELECT wanted, installed, lockfile, digest, bytes FROM dependencies WHERE app = $1")
-        .bind(app.as_str())
-        .fetch_optional(db)
-        .await?;
+    let row: Option<Row> =
+        sqlx::query_as("SELECT wanted, installed, lockfile, digest, bytes FROM dependencies WHERE app = $1")
+            .bind(app.as_str())
+            .fetch_optional(db)
+            .await?;
     let Some((wanted, installed, lockfile, digest, bytes)) = row else { return Ok(Dependencies::default()) };
     let bytes = u64::try_from(bytes).unwrap_or(0);
     Ok(Dependencies { wanted: codec::json(&wanted)?, installed: codec::json(&installed)?, lockfile, digest, bytes })
@@ -65,12 +66,11 @@ pub async fn set(db: &mut AnyConnection, app: &AppId, dependencies: &Dependencie
 
 /// The app's newest install.
 pub async fn install(db: &mut AnyConnection, app: &AppId) -> Result<Option<Install>> {
-    let row: Option<InstallRow> = sqlx::query_as(
-        "SELECT id, state, phase, message, output, started_at, ended_at FROM installs WHERE app = $1",
-    )
-    .bind(app.as_str())
-    .fetch_optional(db)
-    .await?;
+    let row: Option<InstallRow> =
+        sqlx::query_as("SELECT id, state, phase, message, output, started_at, ended_at FROM installs WHERE app = $1")
+            .bind(app.as_str())
+            .fetch_optional(db)
+            .await?;
     let Some((id, state, phase, message, output, started_at, ended_at)) = row else { return Ok(None) };
     Ok(Some(Install { id, state, phase, message, output: codec::json(&output)?, started_at, ended_at }))
 }
@@ -99,10 +99,11 @@ pub async fn set_install(db: &mut AnyConnection, app: &AppId, install: &Install)
 
 /// For the server itself, at its start: no install of a former process runs any more.
 pub async fn interrupt_all(db: &mut AnyConnection, now: Millis, message: &str) -> Result<u64> {
-    let done = sqlx::query("UPDATE installs SET state = 'interrupted', message = $1, ended_at = $2 WHERE state = 'running'")
-        .bind(message)
-        .bind(now)
-        .execute(db)
-        .await?;
+    let done =
+        sqlx::query("UPDATE installs SET state = 'interrupted', message = $1, ended_at = $2 WHERE state = 'running'")
+            .bind(message)
+            .bind(now)
+            .execute(db)
+            .await?;
     Ok(done.rows_affected())
 }

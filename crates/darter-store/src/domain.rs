@@ -22,10 +22,11 @@ fn domain((host, verified, challenge, created_at): Row) -> Domain {
 
 /// All of an app.
 pub async fn list(db: &mut AnyConnection, app: &AppId) -> Result<Vec<Domain>> {
-    let rows: Vec<Row> = sqlx::query_as("SELECT host, verified, challenge, created_at FROM domains WHERE app = $1 ORDER BY host")
-        .bind(app.as_str())
-        .fetch_all(db)
-        .await?;
+    let rows: Vec<Row> =
+        sqlx::query_as("SELECT host, verified, challenge, created_at FROM domains WHERE app = $1 ORDER BY host")
+            .bind(app.as_str())
+            .fetch_all(db)
+            .await?;
     Ok(rows.into_iter().map(domain).collect())
 }
 
@@ -42,11 +43,12 @@ pub async fn lookup(db: &mut AnyConnection, app: &AppId, host: &str) -> Result<O
 
 /// Is the host proven by an app other than this one? Says nothing about which.
 pub async fn is_taken(db: &mut AnyConnection, app: &AppId, host: &str) -> Result<bool> {
-    let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM domains WHERE host = $1 AND app <> $2 AND verified = 1")
-        .bind(host)
-        .bind(app.as_str())
-        .fetch_one(db)
-        .await?;
+    let (count,): (i64,) =
+        sqlx::query_as("SELECT COUNT(*) FROM domains WHERE host = $1 AND app <> $2 AND verified = 1")
+            .bind(host)
+            .bind(app.as_str())
+            .fetch_one(db)
+            .await?;
     Ok(count > 0)
 }
 
@@ -74,13 +76,17 @@ pub async fn verify(db: &mut AnyConnection, app: &AppId, host: &str) -> Result<b
 
 /// Removes one. False: there is none.
 pub async fn remove(db: &mut AnyConnection, app: &AppId, host: &str) -> Result<bool> {
-    let done =
-        sqlx::query("DELETE FROM domains WHERE app = $1 AND host = $2").bind(app.as_str()).bind(host).execute(db).await?;
+    let done = sqlx::query("DELETE FROM domains WHERE app = $1 AND host = $2")
+        .bind(app.as_str())
+        .bind(host)
+        .execute(db)
+        .await?;
     Ok(done.rows_affected() == 1)
 }
 
 /// For the server itself: every proven host and its app.
 pub async fn verified(db: &mut AnyConnection) -> Result<Vec<(String, AppId)>> {
-    let rows: Vec<(String, String)> = sqlx::query_as("SELECT host, app FROM domains WHERE verified = 1").fetch_all(db).await?;
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT host, app FROM domains WHERE verified = 1").fetch_all(db).await?;
     rows.into_iter().map(|(host, app)| Ok((host, codec::id(app)?))).collect()
 }

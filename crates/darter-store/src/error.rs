@@ -54,7 +54,8 @@ impl StoreError {
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         if error.is_full() {
-            let message = "The server's disk is full, and nothing was changed. Ask the operator to make room, then try again.";
+            let message =
+                "The server's disk is full, and nothing was changed. Ask the operator to make room, then try again.";
             return Fault::new(Kind::Unavailable, "server.disk_full", message).retry_after(60).caused_by(error);
         }
         if error.is_temporary() {

@@ -65,7 +65,23 @@ type Row = (
 );
 
 fn function(row: Row) -> Result<Function> {
-    let (id, app, name, description, methods, digest, revision, live, live_digest, last, created_at, updated_at, by, by_name, source) = row;
+    let (
+        id,
+        app,
+        name,
+        description,
+        methods,
+        digest,
+        revision,
+        live,
+        live_digest,
+        last,
+        created_at,
+        updated_at,
+        by,
+        by_name,
+        source,
+    ) = row;
     let summary = FunctionSummary {
         id: codec::id(id)?,
         app: codec::id(app)?,
@@ -181,14 +197,20 @@ pub async fn update(db: &mut AnyConnection, function: &Function, expected: i64) 
 
 /// Removes a function with its versions. False: there is none.
 pub async fn remove(db: &mut AnyConnection, app: &AppId, name: &str) -> Result<bool> {
-    let done =
-        sqlx::query("DELETE FROM functions WHERE app = $1 AND name = $2").bind(app.as_str()).bind(name).execute(db).await?;
+    let done = sqlx::query("DELETE FROM functions WHERE app = $1 AND name = $2")
+        .bind(app.as_str())
+        .bind(name)
+        .execute(db)
+        .await?;
     Ok(done.rows_affected() == 1)
 }
 
 /// Names and drafts of all functions of an app.
 pub async fn drafts(db: &mut AnyConnection, app: &AppId) -> Result<Vec<(String, String)>> {
-    Ok(sqlx::query_as("SELECT name, source FROM functions WHERE app = $1 ORDER BY name").bind(app.as_str()).fetch_all(db).await?)
+    Ok(sqlx::query_as("SELECT name, source FROM functions WHERE app = $1 ORDER BY name")
+        .bind(app.as_str())
+        .fetch_all(db)
+        .await?)
 }
 
 /// Code of everything live in an app.

@@ -17,7 +17,12 @@ pub struct Kept {
 }
 
 /// Claims a key for a request. False: it is known already.
-pub async fn claim(db: &mut AnyConnection, account: &AccountId, (name, digest): (&str, &str), now: Millis) -> Result<bool> {
+pub async fn claim(
+    db: &mut AnyConnection,
+    account: &AccountId,
+    (name, digest): (&str, &str),
+    now: Millis,
+) -> Result<bool> {
     let done = sqlx::query(
         "INSERT INTO idempotency (account, name, digest, status, answer, created_at) VALUES ($1, $2, $3, 0, '', $4)
          ON CONFLICT (account, name) DO NOTHING",
@@ -49,7 +54,12 @@ pub async fn lookup(db: &mut AnyConnection, account: &AccountId, name: &str) -> 
 }
 
 /// Keeps the answer of a claimed key.
-pub async fn keep(db: &mut AnyConnection, account: &AccountId, name: &str, (status, answer): (u16, &str)) -> Result<()> {
+pub async fn keep(
+    db: &mut AnyConnection,
+    account: &AccountId,
+    name: &str,
+    (status, answer): (u16, &str),
+) -> Result<()> {
     sqlx::query("UPDATE idempotency SET status = $1, answer = $2 WHERE account = $3 AND name = $4 AND status = 0")
         .bind(i64::from(status))
         .bind(answer)
@@ -62,7 +72,11 @@ pub async fn keep(db: &mut AnyConnection, account: &AccountId, name: &str, (stat
 
 /// Lets go of a key whose request came to nothing.
 pub async fn release(db: &mut AnyConnection, account: &AccountId, name: &str) -> Result<()> {
-    sqlx::query("DELETE FROM idempotency WHERE account = $1 AND name = $2").bind(account.as_str()).bind(name).execute(db).await?;
+    sqlx::query("DELETE FROM idempotency WHERE account = $1 AND name = $2")
+        .bind(account.as_str())
+        .bind(name)
+        .execute(db)
+        .await?;
     Ok(())
 }
 

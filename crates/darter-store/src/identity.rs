@@ -51,6 +51,10 @@ pub async fn list(db: &mut AnyConnection, account: &AccountId) -> Result<Vec<Ide
 
 /// Unbinds. False: there is none.
 pub async fn remove(db: &mut AnyConnection, account: &AccountId, provider: &str) -> Result<bool> {
-    let done = sqlx::query("DELETE FROM identities WHERE account = $1 AND provider = $2").bind(account.as_str()).bind(provider).execute(db).await?;
+    let done = sqlx::query("DELETE FROM identities WHERE account = $1 AND provider = $2")
+        .bind(account.as_str())
+        .bind(provider)
+        .execute(db)
+        .await?;
     Ok(done.rows_affected() == 1)
 }

@@ -37,7 +37,12 @@ pub async fn insert(db: &mut AnyConnection, invitation: &Invitation, secret: &st
 }
 
 /// Takes one use of the invitation with this code's digest, for this address. None: there is none (any more).
-pub async fn take(db: &mut AnyConnection, secret: &str, email: Option<&str>, now: Millis) -> Result<Option<InvitationId>> {
+pub async fn take(
+    db: &mut AnyConnection,
+    secret: &str,
+    email: Option<&str>,
+    now: Millis,
+) -> Result<Option<InvitationId>> {
     let row: Option<(String,)> = sqlx::query_as(
         "UPDATE invitations SET uses_left = uses_left - 1
          WHERE secret = $1 AND uses_left > 0 AND expires_at > $2 AND (email IS NULL OR email = $3) RETURNING id",
@@ -51,7 +56,11 @@ pub async fn take(db: &mut AnyConnection, secret: &str, email: Option<&str>, now
 }
 
 /// For an administrator: those that can still be used, the newest first, before this id.
-pub async fn list(db: &mut AnyConnection, (before, limit): (Option<String>, u32), now: Millis) -> Result<Vec<Invitation>> {
+pub async fn list(
+    db: &mut AnyConnection,
+    (before, limit): (Option<String>, u32),
+    now: Millis,
+) -> Result<Vec<Invitation>> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT id, email, uses_left, created_at, expires_at FROM invitations
          WHERE uses_left > 0 AND expires_at > $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3",

@@ -30,7 +30,14 @@ pub async fn list(db: &mut AnyConnection, app: &AppId) -> Result<Vec<Member>> {
     let mut members = rows
         .into_iter()
         .map(|(account, username, display_name, avatar, role, since)| {
-            Ok(Member { account: codec::id(account)?, username, display_name, avatar, role: codec::word(&role)?, since })
+            Ok(Member {
+                account: codec::id(account)?,
+                username,
+                display_name,
+                avatar,
+                role: codec::word(&role)?,
+                since,
+            })
         })
         .collect::<Result<Vec<_>>>()?;
     members.sort_by_key(|member| std::cmp::Reverse(member.role));

@@ -141,19 +141,24 @@ pub async fn quarters(db: &mut AnyConnection, app: &AppId, from: i64) -> Result<
 
 /// An app's latest starts from a time on, the newest first.
 pub async fn starts(db: &mut AnyConnection, app: &AppId, from: Millis, limit: u32) -> Result<Vec<(Millis, String)>> {
-    Ok(sqlx::query_as("SELECT time, phases FROM starts WHERE app = $1 AND time >= $2 ORDER BY time DESC, sequence DESC LIMIT $3")
-        .bind(app.as_str())
-        .bind(from)
-        .bind(i64::from(limit))
-        .fetch_all(db)
-        .await?)
+    Ok(sqlx::query_as(
+        "SELECT time, phases FROM starts WHERE app = $1 AND time >= $2 ORDER BY time DESC, sequence DESC LIMIT $3",
+    )
+    .bind(app.as_str())
+    .bind(from)
+    .bind(i64::from(limit))
+    .fetch_all(db)
+    .await?)
 }
 
 /// For the server itself: removes what is older than a time. Returns how many rows went.
 pub async fn remove_before(db: &mut AnyConnection, time: Millis) -> Result<u64> {
-    let minutes = sqlx::query("DELETE FROM metrics WHERE minute < $1").bind(time.div_euclid(60_000)).execute(&mut *db).await?;
-    let quarters =
-        sqlx::query("DELETE FROM metric_quarters WHERE quarter < $1").bind(time.div_euclid(900_000)).execute(&mut *db).await?;
+    let minutes =
+        sqlx::query("DELETE FROM metrics WHERE minute < $1").bind(time.div_euclid(60_000)).execute(&mut *db).await?;
+    let quarters = sqlx::query("DELETE FROM metric_quarters WHERE quarter < $1")
+        .bind(time.div_euclid(900_000))
+        .execute(&mut *db)
+        .await?;
     let starts = sqlx::query("DELETE FROM starts WHERE time < $1").bind(time).execute(db).await?;
     Ok(u64::from(codec::count(signed(minutes.rows_affected() + quarters.rows_affected() + starts.rows_affected()))))
 }

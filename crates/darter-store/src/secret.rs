@@ -23,7 +23,10 @@ pub async fn list(db: &mut AnyConnection, app: &AppId) -> Result<Vec<Secret>> {
     .bind(app.as_str())
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().map(|(name, updated_at, by)| Secret { name, updated_at, updated_by: by.unwrap_or_default() }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(name, updated_at, by)| Secret { name, updated_at, updated_by: by.unwrap_or_default() })
+        .collect())
 }
 
 /// Names and sealed values, for starting an instance.
@@ -69,7 +72,10 @@ pub async fn set(db: &mut AnyConnection, app: &AppId, secret: &SealedSecret<'_>)
 
 /// Removes one. False: there is none.
 pub async fn remove(db: &mut AnyConnection, app: &AppId, name: &str) -> Result<bool> {
-    let done =
-        sqlx::query("DELETE FROM secrets WHERE app = $1 AND name = $2").bind(app.as_str()).bind(name).execute(db).await?;
+    let done = sqlx::query("DELETE FROM secrets WHERE app = $1 AND name = $2")
+        .bind(app.as_str())
+        .bind(name)
+        .execute(db)
+        .await?;
     Ok(done.rows_affected() == 1)
 }

@@ -20,7 +20,15 @@ pub struct Session {
 type Row = (String, String, i64, i64, i64, String, String);
 
 fn session((id, account, created_at, last_used_at, expires_at, user_agent, address): Row) -> Result<Session> {
-    Ok(Session { id: codec::id(id)?, account: codec::id(account)?, created_at, last_used_at, expires_at, user_agent, address })
+    Ok(Session {
+        id: codec::id(id)?,
+        account: codec::id(account)?,
+        created_at,
+        last_used_at,
+        expires_at,
+        user_agent,
+        address,
+    })
 }
 
 /// Adds a session under the digest of its secret.
@@ -69,20 +77,31 @@ pub async fn list(db: &mut AnyConnection, account: &AccountId, now: Millis) -> R
 }
 
 /// Notes a use and moves the end. Times only go forward.
-pub async fn used(db: &mut AnyConnection, account: &AccountId, id: &SessionId, (now, expires_at): (Millis, Millis)) -> Result<()> {
-    sqlx::query("UPDATE sessions SET last_used_at = $1, expires_at = $2 WHERE id = $3 AND account = $4 AND last_used_at < $1")
-        .bind(now)
-        .bind(expires_at)
-        .bind(id.as_str())
-        .bind(account.as_str())
-        .execute(db)
-        .await?;
+pub async fn used(
+    db: &mut AnyConnection,
+    account: &AccountId,
+    id: &SessionId,
+    (now, expires_at): (Millis, Millis),
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE sessions SET last_used_at = $1, expires_at = $2 WHERE id = $3 AND account = $4 AND last_used_at < $1",
+    )
+    .bind(now)
+    .bind(expires_at)
+    .bind(id.as_str())
+    .bind(account.as_str())
+    .execute(db)
+    .await?;
     Ok(())
 }
 
 /// Ends one of an account's. False: there is none.
 pub async fn remove(db: &mut AnyConnection, account: &AccountId, id: &SessionId) -> Result<bool> {
-    let done = sqlx::query("DELETE FROM sessions WHERE id = $1 AND account = $2").bind(id.as_str()).bind(account.as_str()).execute(db).await?;
+    let done = sqlx::query("DELETE FROM sessions WHERE id = $1 AND account = $2")
+        .bind(id.as_str())
+        .bind(account.as_str())
+        .execute(db)
+        .await?;
     Ok(done.rows_affected() == 1)
 }
 

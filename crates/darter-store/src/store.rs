@@ -43,7 +43,8 @@ impl Store {
         let failed = |cause| StoreError::File { path: path.display().to_string(), cause };
         let mut options = std::fs::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed)?;
-        let text = path.to_str().ok_or_else(|| failed(std::io::Error::other("the path is not UTF-8; choose another")))?;
+        let text =
+            path.to_str().ok_or_else(|| failed(std::io::Error::other("the path is not UTF-8; choose another")))?;
         let escaped = text.replace('%', "%25").replace('?', "%3F").replace('#', "%23").replace(' ', "%20");
         Self::open(&format!("sqlite://{escaped}")).await
     }
@@ -53,21 +54,26 @@ impl Store {
         sqlx::any::install_default_drivers();
         // Statements hold what people wrote: they are not for the log.
         let options = AnyConnectOptions::from_str(url)?.disable_statement_logging();
-        let store = if url.starts_with("sqlite:") { Self::sqlite(options).await? } else { Self::postgres(options).await? };
+        let store =
+            if url.starts_with("sqlite:") { Self::sqlite(options).await? } else { Self::postgres(options).await? };
         migrations::all().run(&store.writer).await?;
         Ok(store)
     }
 
     async fn sqlite(options: AnyConnectOptions) -> Result<Self> {
         let pool = |size| {
-            AnyPoolOptions::new().min_connections(1).max_connections(size).acquire_timeout(PATIENCE).idle_timeout(None).max_lifetime(None).after_connect(
-                |connection, _| {
+            AnyPoolOptions::new()
+                .min_connections(1)
+                .max_connections(size)
+                .acquire_timeout(PATIENCE)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .after_connect(|connection, _| {
                     Box::pin(async move {
                         connection.execute(SQLITE_PRAGMAS).await?;
                         Ok(())
                     })
-                },
-            )
+                })
         };
         let writer = pool(1).connect_with(options.clone()).await?;
         let readers = pool(SQLITE_READERS).connect_with(options).await?;
@@ -75,7 +81,11 @@ impl Store {
     }
 
     async fn postgres(options: AnyConnectOptions) -> Result<Self> {
-        let pool = AnyPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(PATIENCE).connect_with(options).await?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(POSTGRES_CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .connect_with(options)
+            .await?;
         Ok(Self { readers: pool.clone(), writer: pool, sqlite: false })
     }
 

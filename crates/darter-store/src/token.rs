@@ -91,6 +91,10 @@ pub async fn used(db: &mut AnyConnection, account: &AccountId, id: &TokenId, now
 
 /// Takes one of an account's away. False: there is none.
 pub async fn remove(db: &mut AnyConnection, account: &AccountId, id: &TokenId) -> Result<bool> {
-    let done = sqlx::query("DELETE FROM tokens WHERE id = $1 AND account = $2").bind(id.as_str()).bind(account.as_str()).execute(db).await?;
+    let done = sqlx::query("DELETE FROM tokens WHERE id = $1 AND account = $2")
+        .bind(id.as_str())
+        .bind(account.as_str())
+        .execute(db)
+        .await?;
     Ok(done.rows_affected() == 1)
 }

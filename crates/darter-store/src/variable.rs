@@ -50,7 +50,10 @@ pub async fn set(db: &mut AnyConnection, app: &AppId, variable: &Variable) -> Re
 
 /// Removes one. False: there is none.
 pub async fn remove(db: &mut AnyConnection, app: &AppId, name: &str) -> Result<bool> {
-    let done =
-        sqlx::query("DELETE FROM variables WHERE app = $1 AND name = $2").bind(app.as_str()).bind(name).execute(db).await?;
+    let done = sqlx::query("DELETE FROM variables WHERE app = $1 AND name = $2")
+        .bind(app.as_str())
+        .bind(name)
+        .execute(db)
+        .await?;
     Ok(done.rows_affected() == 1)
 }

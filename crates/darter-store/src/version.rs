@@ -41,7 +41,9 @@ pub struct Version {
 
 type Row = (i64, Option<i64>, String, String, String, Option<String>, i64, i64, String);
 
-fn version((number, live, methods, digest, message, author, bytes, created_at, source): Row) -> Result<(Version, String)> {
+fn version(
+    (number, live, methods, digest, message, author, bytes, created_at, source): Row,
+) -> Result<(Version, String)> {
     let version = Version {
         number: codec::count(number),
         live: live == Some(number),
@@ -83,10 +85,11 @@ pub async fn insert(db: &mut AnyConnection, version: &NewVersion) -> Result<()> 
 
 /// How much an app has published: bytes of all its versions' sources, and of the code of what is live without `except`.
 pub async fn sizes(db: &mut AnyConnection, app: &AppId, except: &str) -> Result<(u64, u64)> {
-    let (sources,): (i64,) = sqlx::query_as("SELECT CAST(COALESCE(SUM(source_bytes), 0) AS BIGINT) FROM versions WHERE app = $1")
-        .bind(app.as_str())
-        .fetch_one(&mut *db)
-        .await?;
+    let (sources,): (i64,) =
+        sqlx::query_as("SELECT CAST(COALESCE(SUM(source_bytes), 0) AS BIGINT) FROM versions WHERE app = $1")
+            .bind(app.as_str())
+            .fetch_one(&mut *db)
+            .await?;
     let (live,): (i64,) = sqlx::query_as(
         "SELECT CAST(COALESCE(SUM(v.code_bytes), 0) AS BIGINT)
          FROM functions f JOIN versions v ON v.function = f.id AND v.number = f.live_version WHERE f.app = $1 AND f.name <> $2",

@@ -94,7 +94,10 @@ async fn apps_are_seen_by_members_only(store: &Store) {
     assert_eq!(member::role(&mut tx, &app.id, &theirs).await.unwrap(), None);
     assert_eq!(member::role(&mut tx, &app.id, &ours).await.unwrap(), Some(Role::Owner));
     assert_eq!(member::list(&mut tx, &app.id).await.unwrap().len(), 1);
-    assert_eq!((app::count_owned(&mut tx, &ours).await.unwrap(), app::count_owned(&mut tx, &theirs).await.unwrap()), (1, 0));
+    assert_eq!(
+        (app::count_owned(&mut tx, &ours).await.unwrap(), app::count_owned(&mut tx, &theirs).await.unwrap()),
+        (1, 0)
+    );
 }
 
 async fn apps_page_by_time_and_leave_out_the_recycle_bin(store: &Store) {
@@ -119,7 +122,8 @@ async fn apps_page_by_time_and_leave_out_the_recycle_bin(store: &Store) {
     expected.sort();
     expected.reverse();
     assert_eq!(seen, expected.into_iter().map(|(_, id)| id).collect::<Vec<_>>());
-    let bin = app::list(&mut tx, &owner, &AppFilter { recycled: true, limit: 10, ..AppFilter::default() }).await.unwrap();
+    let bin =
+        app::list(&mut tx, &owner, &AppFilter { recycled: true, limit: 10, ..AppFilter::default() }).await.unwrap();
     assert_eq!(bin.iter().map(|found| &found.app.id).collect::<Vec<_>>(), [&binned.id]);
     assert!(!app::routes(&mut tx).await.unwrap().iter().any(|(id, ..)| *id == binned.id));
     assert_eq!(app::recycled_before(&mut tx, 41).await.unwrap(), [binned.id.clone()]);
@@ -150,8 +154,14 @@ async fn functions_and_versions_belong_to_one_app(store: &Store) {
     assert!(version::list(&mut tx, &theirs, "hello", u32::MAX, 9).await.unwrap().is_empty());
     assert!(function::live(&mut tx, &theirs).await.unwrap().is_empty());
     let live = function::live(&mut tx, &ours).await.unwrap();
-    assert_eq!((live[0].code.as_str(), live[0].methods.clone(), live[0].imports.clone()), ("code 1", vec!["POST".to_owned()], vec!["@/other".to_owned()]));
-    assert_eq!(function::live_imports(&mut tx, &ours).await.unwrap(), [("hello".to_owned(), vec!["@/other".to_owned()])]);
+    assert_eq!(
+        (live[0].code.as_str(), live[0].methods.clone(), live[0].imports.clone()),
+        ("code 1", vec!["POST".to_owned()], vec!["@/other".to_owned()])
+    );
+    assert_eq!(
+        function::live_imports(&mut tx, &ours).await.unwrap(),
+        [("hello".to_owned(), vec!["@/other".to_owned()])]
+    );
     let (shown, source) = version::lookup(&mut tx, &ours, "hello", 1).await.unwrap().unwrap();
     assert_eq!((shown.live, shown.source_bytes, source.as_str()), (true, 11, "// hello ü"));
     assert!(!function::remove(&mut tx, &theirs, "nothing").await.unwrap());
@@ -169,7 +179,13 @@ async fn what_may_exist_once_exists_once(store: &Store) {
         function::insert(&mut tx, &hello).await.unwrap();
         version::insert(&mut tx, &publish_of(&hello, 1)).await.unwrap();
         for app in [&ours, &theirs] {
-            domain::insert(&mut tx, app, &Domain { host: format!("{ours}.example"), verified: false, challenge: "c".into(), created_at: 1 }).await.unwrap();
+            domain::insert(
+                &mut tx,
+                app,
+                &Domain { host: format!("{ours}.example"), verified: false, challenge: "c".into(), created_at: 1 },
+            )
+            .await
+            .unwrap();
         }
         assert!(domain::verify(&mut tx, &ours, &format!("{ours}.example")).await.unwrap());
         tx.commit().await.unwrap();
@@ -185,7 +201,10 @@ async fn what_may_exist_once_exists_once(store: &Store) {
     drop(tx);
     let mut tx = store.write().await.unwrap();
     let host = format!("{ours}.example");
-    assert!(domain::is_taken(&mut tx, &theirs, &host).await.unwrap() && !domain::is_taken(&mut tx, &ours, &host).await.unwrap());
+    assert!(
+        domain::is_taken(&mut tx, &theirs, &host).await.unwrap()
+            && !domain::is_taken(&mut tx, &ours, &host).await.unwrap()
+    );
     assert!(domain::verify(&mut tx, &theirs, &host).await.unwrap_err().is_duplicate());
     drop(tx);
     let mut tx = store.read().await.unwrap();
@@ -199,17 +218,39 @@ async fn values_belong_to_one_app(store: &Store) {
     let owner = account(&mut tx, "owner").await;
     let (ours, theirs) = (make_app(&mut tx, &owner, 1).await.id, make_app(&mut tx, &owner, 1).await.id);
     for value in ["1", "2"] {
-        variable::set(&mut tx, &ours, &Variable { name: "A".into(), value: value.into(), updated_at: 3 }).await.unwrap();
-        secret::set(&mut tx, &ours, &SealedSecret { name: "S", sealed: value, updated_at: 3, updated_by: &owner }).await.unwrap();
+        variable::set(&mut tx, &ours, &Variable { name: "A".into(), value: value.into(), updated_at: 3 })
+            .await
+            .unwrap();
+        secret::set(&mut tx, &ours, &SealedSecret { name: "S", sealed: value, updated_at: 3, updated_by: &owner })
+            .await
+            .unwrap();
     }
     assert_eq!(variable::list(&mut tx, &ours).await.unwrap()[0].value, "2");
     assert_eq!(secret::sealed(&mut tx, &ours).await.unwrap(), [("S".to_owned(), "2".to_owned())]);
     assert!(secret::list(&mut tx, &ours).await.unwrap()[0].updated_by.starts_with("owner"));
-    assert_eq!((variable::count_others(&mut tx, &ours, "A").await.unwrap(), variable::count_others(&mut tx, &ours, "B").await.unwrap()), (0, 1));
-    assert_eq!((secret::count_others(&mut tx, &ours, "S").await.unwrap(), secret::count_others(&mut tx, &ours, "B").await.unwrap()), (0, 1));
+    assert_eq!(
+        (
+            variable::count_others(&mut tx, &ours, "A").await.unwrap(),
+            variable::count_others(&mut tx, &ours, "B").await.unwrap()
+        ),
+        (0, 1)
+    );
+    assert_eq!(
+        (
+            secret::count_others(&mut tx, &ours, "S").await.unwrap(),
+            secret::count_others(&mut tx, &ours, "B").await.unwrap()
+        ),
+        (0, 1)
+    );
     assert!(variable::list(&mut tx, &theirs).await.unwrap().is_empty());
-    assert!(secret::list(&mut tx, &theirs).await.unwrap().is_empty() && secret::sealed(&mut tx, &theirs).await.unwrap().is_empty());
-    assert!(!variable::remove(&mut tx, &theirs, "A").await.unwrap() && !secret::remove(&mut tx, &theirs, "S").await.unwrap());
+    assert!(
+        secret::list(&mut tx, &theirs).await.unwrap().is_empty()
+            && secret::sealed(&mut tx, &theirs).await.unwrap().is_empty()
+    );
+    assert!(
+        !variable::remove(&mut tx, &theirs, "A").await.unwrap()
+            && !secret::remove(&mut tx, &theirs, "S").await.unwrap()
+    );
     assert!(variable::remove(&mut tx, &ours, "A").await.unwrap() && secret::remove(&mut tx, &ours, "S").await.unwrap());
 }
 
@@ -243,7 +284,10 @@ async fn installs_and_packages_belong_to_one_app(store: &Store) {
     assert_eq!(dependency::install(&mut tx, &theirs).await.unwrap(), None);
     assert_eq!(dependency::interrupt_all(&mut tx, 7, "restart").await.unwrap(), 1);
     let ended = dependency::install(&mut tx, &ours).await.unwrap().unwrap();
-    assert_eq!((ended.state.as_str(), ended.message.as_deref(), ended.ended_at), ("interrupted", Some("restart"), Some(7)));
+    assert_eq!(
+        (ended.state.as_str(), ended.message.as_deref(), ended.ended_at),
+        ("interrupted", Some("restart"), Some(7))
+    );
 }
 
 async fn numbers_add_up_over_writers_and_belong_to_one_app(store: &Store) {
@@ -254,10 +298,23 @@ async fn numbers_add_up_over_writers_and_belong_to_one_app(store: &Store) {
     for (writer, calls) in [(1, 2), (2, 5), (1, 3)] {
         for app in [&ours, &gone] {
             let (app, function) = (app.clone(), "hello".to_owned());
-            let minute = Minute { app: app.clone(), function, minute: 100, writer, calls, errors: 1, starts: 0, histogram: "1:2".into() };
+            let minute = Minute {
+                app: app.clone(),
+                function,
+                minute: 100,
+                writer,
+                calls,
+                errors: 1,
+                starts: 0,
+                histogram: "1:2".into(),
+            };
             metric::put_minute(&mut tx, &minute).await.unwrap();
-            metric::put_quarter(&mut tx, &Quarter { app: app.clone(), quarter: 6, writer, calls, errors: 1 }).await.unwrap();
-            metric::put_start(&mut tx, &Start { app, time: 6_000_000, sequence: writer, phases: "{}".into() }).await.unwrap();
+            metric::put_quarter(&mut tx, &Quarter { app: app.clone(), quarter: 6, writer, calls, errors: 1 })
+                .await
+                .unwrap();
+            metric::put_start(&mut tx, &Start { app, time: 6_000_000, sequence: writer, phases: "{}".into() })
+                .await
+                .unwrap();
         }
     }
     let rows = metric::minutes(&mut tx, &ours, 100, 101).await.unwrap();
@@ -267,7 +324,10 @@ async fn numbers_add_up_over_writers_and_belong_to_one_app(store: &Store) {
     assert!(metric::minutes(&mut tx, &ours, 101, 200).await.unwrap().is_empty());
     for app in [&theirs, &gone] {
         assert!(metric::minutes(&mut tx, app, 0, 1_000).await.unwrap().is_empty());
-        assert!(metric::quarters(&mut tx, app, 0).await.unwrap().is_empty() && metric::starts(&mut tx, app, 0, 9).await.unwrap().is_empty());
+        assert!(
+            metric::quarters(&mut tx, app, 0).await.unwrap().is_empty()
+                && metric::starts(&mut tx, app, 0, 9).await.unwrap().is_empty()
+        );
     }
     assert_eq!(metric::remove_before(&mut tx, 7 * 900_000).await.unwrap(), 6);
     assert!(metric::minutes(&mut tx, &ours, 0, 1_000).await.unwrap().is_empty());

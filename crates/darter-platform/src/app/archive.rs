@@ -123,7 +123,8 @@ pub fn read(bytes: &[u8]) -> Result<Archive, Fault> {
     if bytes.len() > ARCHIVE_LIMIT {
         return Err(too_large(format!("the file has {} bytes; the limit is {ARCHIVE_LIMIT}", bytes.len())));
     }
-    let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| refuse(format!("it is not a zip file that can be read ({error})")))?;
+    let mut zip = ZipArchive::new(Cursor::new(bytes))
+        .map_err(|error| refuse(format!("it is not a zip file that can be read ({error})")))?;
     check_directory(&mut zip)?;
     let mut entries = read_entries(&mut zip)?;
     let manifest = read_manifest(&entries.remove("manifest.json").ok_or_else(|| refuse("it has no manifest.json"))?)?;
@@ -131,11 +132,16 @@ pub fn read(bytes: &[u8]) -> Result<Archive, Fault> {
     let (mut drafts, mut live) = (BTreeMap::new(), BTreeMap::new());
     for function in &manifest.functions {
         let draft = entries.remove(&format!("functions/{}.ts", function.name)).ok_or_else(|| {
-            refuse(format!("its manifest names the function {}, but functions/{}.ts is missing", function.name, function.name))
+            refuse(format!(
+                "its manifest names the function {}, but functions/{}.ts is missing",
+                function.name, function.name
+            ))
         })?;
         let published = entries.remove(&format!("live/{}.ts", function.name));
         match (&function.live, published) {
-            (Some(_), published) => drop(live.insert(function.name.clone(), published.unwrap_or_else(|| draft.clone()))),
+            (Some(_), published) => {
+                drop(live.insert(function.name.clone(), published.unwrap_or_else(|| draft.clone())))
+            }
             (None, None) => {}
             (None, Some(_)) => return Err(refuse(format!("live/{}.ts has no version in the manifest", function.name))),
         }
@@ -181,7 +187,9 @@ fn read_entries(zip: &mut ZipArchive<Cursor<&[u8]>>) -> Result<BTreeMap<String, 
             .read_to_end(&mut content)
             .map_err(|error| refuse(format!("{name} is damaged ({error})")))?;
         if content.len() > limit || content.len() as u64 > left {
-            return Err(too_large(format!("{name} is larger than {limit} bytes, or all files together than {UNPACKED_LIMIT}")));
+            return Err(too_large(format!(
+                "{name} is larger than {limit} bytes, or all files together than {UNPACKED_LIMIT}"
+            )));
         }
         left -= content.len() as u64;
         let text = String::from_utf8(content).map_err(|_| refuse(format!("{name} is not UTF-8 text")))?;
@@ -195,7 +203,8 @@ fn checked_name(raw: &[u8]) -> Result<String, Fault> {
     let shown = || String::from_utf8_lossy(&raw[..raw.len().min(80)]).escape_debug().to_string();
     let shaped = raw.iter().all(plain) && raw.len() <= 300;
     let name = std::str::from_utf8(raw).map_err(|_| refuse("a name in it is not UTF-8"))?;
-    let inside = !name.starts_with('/') && name.trim_end_matches('/').split('/').all(|part| !matches!(part, "" | "." | ".."));
+    let inside =
+        !name.starts_with('/') && name.trim_end_matches('/').split('/').all(|part| !matches!(part, "" | "." | ".."));
     if shaped && inside { Ok(name.to_owned()) } else { Err(refuse(format!("the name \"{}\" is not allowed", shown()))) }
 }
 
@@ -203,15 +212,20 @@ fn entry_limit(name: &str) -> Result<usize, Fault> {
     match name {
         "manifest.json" => Ok(MANIFEST_LIMIT),
         "package-lock.json" => Ok(LOCKFILE_LIMIT),
-        name if (name.starts_with("functions/") || name.starts_with("live/")) && name.ends_with(".ts") => Ok(SOURCE_LIMIT),
+        name if (name.starts_with("functions/") || name.starts_with("live/")) && name.ends_with(".ts") => {
+            Ok(SOURCE_LIMIT)
+        }
         name => Err(refuse(format!("it contains {name}, which does not belong into an app's file"))),
     }
 }
 
 fn read_manifest(text: &str) -> Result<Manifest, Fault> {
-    let manifest: Manifest = serde_json::from_str(text).map_err(|error| refuse(format!("its manifest.json is wrong ({error})")))?;
+    let manifest: Manifest =
+        serde_json::from_str(text).map_err(|error| refuse(format!("its manifest.json is wrong ({error})")))?;
     if manifest.format != FORMAT || manifest.version != 1 {
-        return Err(refuse("its manifest is of another format or a newer version; update this server, or export again"));
+        return Err(refuse(
+            "its manifest is of another format or a newer version; update this server, or export again",
+        ));
     }
     darter_core::app::validate_name(&manifest.name)?;
     manifest.limits.validate()?;
@@ -233,9 +247,16 @@ fn read_manifest(text: &str) -> Result<Manifest, Fault> {
 }
 
 fn refuse(why: impl std::fmt::Display) -> Fault {
-    Fault::invalid("app.import_invalid", format!("This file can not be imported: {why}. Nothing was made. Use a file that an export made."))
+    Fault::invalid(
+        "app.import_invalid",
+        format!("This file can not be imported: {why}. Nothing was made. Use a file that an export made."),
+    )
 }
 
 fn too_large(why: impl std::fmt::Display) -> Fault {
-    Fault::new(Kind::TooLarge, "app.import_too_large", format!("This file can not be imported: {why}. Nothing was made."))
+    Fault::new(
+        Kind::TooLarge,
+        "app.import_too_large",
+        format!("This file can not be imported: {why}. Nothing was made."),
+    )
 }

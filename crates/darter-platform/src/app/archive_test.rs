@@ -24,7 +24,8 @@ fn sample() -> Archive {
     manifest.variables.insert("A".into(), "1".into());
     manifest.secrets.push("KEY".into());
     manifest.packages.insert("lodash".into(), "^4".into());
-    let text = |pairs: &[(&str, &str)]| pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let text =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
     Archive {
         manifest,
         drafts: text(&[("hello", "draft"), ("api/users", "never live"), ("api", "same")]),
@@ -73,8 +74,16 @@ fn hostile_files_are_refused_with_their_reason() {
         (zip_of(&[("manifest.json", &plain), ("functions/a\nb.ts", b"")]), "app.import_invalid", "not allowed"),
         (zip_of(&[("manifest.json", &plain), ("run.sh", b"")]), "app.import_invalid", "does not belong"),
         (zip_of(&[("manifest.json", &plain)]), "app.import_invalid", "functions/a.ts is missing"),
-        (zip_of(&[("manifest.json", &plain), ("functions/a.ts", b""), ("functions/b.ts", b"")]), "app.import_invalid", "does not name"),
-        (zip_of(&[("manifest.json", &plain), ("functions/a.ts", b""), ("live/a.ts", b"")]), "app.import_invalid", "no version"),
+        (
+            zip_of(&[("manifest.json", &plain), ("functions/a.ts", b""), ("functions/b.ts", b"")]),
+            "app.import_invalid",
+            "does not name",
+        ),
+        (
+            zip_of(&[("manifest.json", &plain), ("functions/a.ts", b""), ("live/a.ts", b"")]),
+            "app.import_invalid",
+            "no version",
+        ),
         (zip_of(&[("manifest.json", &plain), ("functions/a.ts", b"\xff")]), "app.import_invalid", "not UTF-8"),
         (zip_of(&[("manifest.json", &plain), ("functions/a.ts", &large)]), "app.import_too_large", "larger than"),
         (zip_of(&[("manifest.json", &manifest(&["a", "a"])), ("functions/a.ts", b"")]), "app.import_invalid", "twice"),

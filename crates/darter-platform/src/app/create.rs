@@ -23,7 +23,8 @@ pub async fn create(platform: &Platform, actor: &Actor, input: api::CreateApp) -
     let mut tx = platform.store.write().await?;
     let app = insert(platform, &mut tx, &account, (input.name.trim().to_owned(), AppLimits::default())).await?;
     let details = serde_json::json!({ "name": app.name });
-    let change = crate::audit::Change { operation: "app.create", object: app.id.to_string(), app: Some(&app.id), details };
+    let change =
+        crate::audit::Change { operation: "app.create", object: app.id.to_string(), app: Some(&app.id), details };
     crate::audit::record(&mut tx, actor, change).await?;
     tx.commit().await?;
     platform.apps.routes.set(&app.id, app.state, app.limits.clone());
@@ -31,7 +32,12 @@ pub async fn create(platform: &Platform, actor: &Actor, input: api::CreateApp) -
 }
 
 /// Writes an app with its owner and its secret, within the account's quota.
-pub(crate) async fn insert(platform: &Platform, tx: &mut Tx, owner: &AccountId, (name, limits): (String, AppLimits)) -> Result<App, Fault> {
+pub(crate) async fn insert(
+    platform: &Platform,
+    tx: &mut Tx,
+    owner: &AccountId,
+    (name, limits): (String, AppLimits),
+) -> Result<App, Fault> {
     check_quota(tx, owner).await?;
     let now = platform.clock.now();
     let id = free_id(platform, tx).await?;

@@ -50,7 +50,8 @@ async fn gather(opened: &mut Opened<'_>) -> Result<Archive, Fault> {
         manifest.functions.push(entry);
         drafts.insert(name, draft);
     }
-    manifest.variables = variable::list(tx, &id).await?.into_iter().map(|variable| (variable.name, variable.value)).collect();
+    manifest.variables =
+        variable::list(tx, &id).await?.into_iter().map(|variable| (variable.name, variable.value)).collect();
     manifest.secrets = secret::list(tx, &id).await?.into_iter().map(|secret| secret.name).collect();
     let dependencies = dependency::get(tx, &id).await?;
     manifest.packages = dependencies.wanted;

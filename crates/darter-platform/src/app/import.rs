@@ -5,12 +5,12 @@ use std::sync::Arc;
 use darter_api::app as api;
 use darter_core::role::{Role, TokenScope};
 use darter_core::{AccountId, Fault, FunctionId};
+use darter_store::Tx;
 use darter_store::app::{App, MemberApp};
 use darter_store::dependency::{self, Dependencies};
 use darter_store::function::{self, Function, FunctionSummary};
 use darter_store::variable::{self, Variable};
 use darter_store::version::{self, NewVersion};
-use darter_store::Tx;
 use tokio::sync::Semaphore;
 
 use super::archive::{self, Archive, ManifestFunction};
@@ -48,8 +48,10 @@ pub async fn import(platform: &Arc<Platform>, actor: &Actor, bytes: bytes::Bytes
     let wanted = archive.manifest.packages;
     let dependencies = Dependencies { wanted: wanted.clone(), lockfile: archive.lockfile, ..Dependencies::default() };
     dependency::set(&mut tx, &app.id, &dependencies).await?;
-    let details = serde_json::json!({ "name": app.name, "functions": count, "secrets_to_set": archive.manifest.secrets });
-    let change = crate::audit::Change { operation: "app.import", object: app.id.to_string(), app: Some(&app.id), details };
+    let details =
+        serde_json::json!({ "name": app.name, "functions": count, "secrets_to_set": archive.manifest.secrets });
+    let change =
+        crate::audit::Change { operation: "app.import", object: app.id.to_string(), app: Some(&app.id), details };
     crate::audit::record(&mut tx, actor, change).await?;
     tx.commit().await?;
     platform.apps.routes.set(&app.id, app.state, app.limits.clone());
@@ -81,12 +83,18 @@ fn prepare(bytes: &[u8]) -> Result<(Archive, Vec<Prepared>), Fault> {
         let draft = archive.drafts.remove(&entry.name).unwrap_or_default();
         prepared.push(Prepared { entry, draft, live });
     }
-    let imports = prepared.iter().filter_map(|one| Some((one.entry.name.clone(), one.live.as_ref()?.1.imports.clone())));
+    let imports =
+        prepared.iter().filter_map(|one| Some((one.entry.name.clone(), one.live.as_ref()?.1.imports.clone())));
     import_cycle(&imports.collect())?;
     Ok((archive, prepared))
 }
 
-async fn write_function(platform: &Platform, tx: &mut Tx, (app, account): (&App, &AccountId), prepared: Prepared) -> Result<(), Fault> {
+async fn write_function(
+    platform: &Platform,
+    tx: &mut Tx,
+    (app, account): (&App, &AccountId),
+    prepared: Prepared,
+) -> Result<(), Fault> {
     let now = platform.clock.now();
     let Prepared { entry, draft, live } = prepared;
     let number = live.as_ref().map(|_| 1);

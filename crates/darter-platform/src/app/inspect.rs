@@ -15,7 +15,12 @@ use crate::page::{limit_of, malformed_cursor};
 use crate::{Actor, Platform, metrics};
 
 /// The caller's apps, the newest first. Those in the recycle bin only when asked for by state.
-pub async fn list(platform: &Platform, actor: &Actor, state: Option<AppState>, page: &PageQuery) -> Result<Page<api::App>, Fault> {
+pub async fn list(
+    platform: &Platform,
+    actor: &Actor,
+    state: Option<AppState>,
+    page: &PageQuery,
+) -> Result<Page<api::App>, Fault> {
     let account = actor.require(TokenScope::Read)?.clone();
     let limit = limit_of(page)?;
     let before = page.cursor.as_deref().map(parse_cursor).transpose()?;

@@ -28,7 +28,8 @@ impl Steadiness {
     /// Takes a look at both clocks. True: they have agreed for an hour.
     pub fn look(&mut self, wall: Millis, monotonic: Instant) -> bool {
         let agrees = self.last.is_some_and(|(then, instant)| {
-            let passed = Millis::try_from(monotonic.saturating_duration_since(instant).as_millis()).unwrap_or(Millis::MAX);
+            let passed =
+                Millis::try_from(monotonic.saturating_duration_since(instant).as_millis()).unwrap_or(Millis::MAX);
             (wall - then - passed).abs() <= TOLERANCE
         });
         self.last = Some((wall, monotonic));
@@ -51,7 +52,8 @@ pub async fn purge_recycled(platform: &Platform) -> Result<usize, Fault> {
         let gone = app::remove(&mut tx, &id).await?;
         if gone {
             let details = serde_json::json!({ "why": "30 days in the recycle bin" });
-            let change = crate::audit::Change { operation: "app.purge", object: id.to_string(), app: Some(&id), details };
+            let change =
+                crate::audit::Change { operation: "app.purge", object: id.to_string(), app: Some(&id), details };
             crate::audit::record(&mut tx, &crate::Actor::server(), change).await?;
         }
         tx.commit().await?;

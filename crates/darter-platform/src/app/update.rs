@@ -11,7 +11,12 @@ use crate::access::Opened;
 use crate::{Actor, Platform};
 
 /// Changes what is given. With `expected`, only if the app is still at that revision.
-pub async fn update(platform: &Platform, actor: &Actor, id: &AppId, (input, expected): (api::UpdateApp, Option<i64>)) -> Result<api::App, Fault> {
+pub async fn update(
+    platform: &Platform,
+    actor: &Actor,
+    id: &AppId,
+    (input, expected): (api::UpdateApp, Option<i64>),
+) -> Result<api::App, Fault> {
     let mut opened = Opened::write(platform, actor, id, Action::Own).await?;
     let mut next = opened.app.app.clone();
     if next.state == AppState::Recycled {
@@ -47,6 +52,10 @@ pub async fn update(platform: &Platform, actor: &Actor, id: &AppId, (input, expe
 }
 
 pub(super) fn stale(revision: i64) -> Fault {
-    Fault::new(Kind::Stale, "app.stale", "Somebody else changed this app since you read it. Load it again, then make your change.")
-        .with("revision", revision)
+    Fault::new(
+        Kind::Stale,
+        "app.stale",
+        "Somebody else changed this app since you read it. Load it again, then make your change.",
+    )
+    .with("revision", revision)
 }

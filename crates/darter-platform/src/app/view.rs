@@ -38,7 +38,9 @@ fn actions(member: &MemberApp) -> Vec<&'static str> {
     let editor = can(Some(member.role), Action::Edit) == Decision::Allow;
     let owner = can(Some(member.role), Action::Own) == Decision::Allow;
     let rows: &[(&'static str, bool)] = match member.app.state {
-        AppState::Running => &[("stop", false), ("restart", false), ("edit", false), ("rename", true), ("delete", true)],
+        AppState::Running => {
+            &[("stop", false), ("restart", false), ("edit", false), ("rename", true), ("delete", true)]
+        }
         AppState::Stopped => &[("start", false), ("edit", false), ("rename", true), ("delete", true)],
         AppState::Recycled => &[("restore", true), ("purge", true)],
     };

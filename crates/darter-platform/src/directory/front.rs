@@ -38,7 +38,10 @@ pub async fn acquire_version(platform: &Platform, app: &AppId, function: &str, n
         version::code(&mut tx, app, function, number).await?
     };
     let Some(found) = found else {
-        return Err(Fault::not_found("function.version_not_found", "This app has no such version of this function. Check the name and the number after @."));
+        return Err(Fault::not_found(
+            "function.version_not_found",
+            "This app has no such version of this function. Check the name and the number after @.",
+        ));
     };
     platform.engine.pinned(app, code(found)).await
 }
@@ -47,7 +50,11 @@ fn admit(platform: &Platform, app: &AppId) -> Result<(), Fault> {
     match platform.apps.routes.by_label(app.as_str()) {
         None => Err(app_not_found()),
         Some(route) if route.running => Ok(()),
-        Some(_) => Err(Fault::new(darter_core::Kind::Unavailable, "app.stopped", "This app is stopped. Its owner can start it.")),
+        Some(_) => Err(Fault::new(
+            darter_core::Kind::Unavailable,
+            "app.stopped",
+            "This app is stopped. Its owner can start it.",
+        )),
     }
 }
 

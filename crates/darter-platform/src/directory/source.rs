@@ -33,7 +33,14 @@ impl Source {
 
     fn platform(&self) -> Result<Arc<Platform>, Fault> {
         let known = self.platform.get().and_then(Weak::upgrade);
-        known.ok_or_else(|| Fault::new(Kind::Unavailable, "server.stopping", "The server is starting or stopping. Try again in a moment.").retry_after(1))
+        known.ok_or_else(|| {
+            Fault::new(
+                Kind::Unavailable,
+                "server.stopping",
+                "The server is starting or stopping. Try again in a moment.",
+            )
+            .retry_after(1)
+        })
     }
 }
 

@@ -14,12 +14,20 @@ use crate::{Actor, Platform};
 const LIMIT: usize = 20;
 
 pub(super) fn show(domain: Domain) -> api::Domain {
-    api::Domain { host: domain.host, verified: domain.verified, challenge: domain.challenge, created_at: domain.created_at }
+    api::Domain {
+        host: domain.host,
+        verified: domain.verified,
+        challenge: domain.challenge,
+        created_at: domain.created_at,
+    }
 }
 
 /// What the answer is when the host is another app's. It does not say whose.
 pub(super) fn taken() -> Fault {
-    Fault::conflict("domain.taken", "Another app on this server has proven this host. Remove it there first, or ask an administrator.")
+    Fault::conflict(
+        "domain.taken",
+        "Another app on this server has proven this host. Remove it there first, or ask an administrator.",
+    )
 }
 
 pub(super) fn not_found() -> Fault {
@@ -34,7 +42,12 @@ pub async fn list(platform: &Platform, actor: &Actor, app: &AppId) -> Result<Pag
 }
 
 /// Adds a host, to be proven.
-pub async fn create(platform: &Platform, actor: &Actor, app: &AppId, input: api::CreateDomain) -> Result<api::Domain, Fault> {
+pub async fn create(
+    platform: &Platform,
+    actor: &Actor,
+    app: &AppId,
+    input: api::CreateDomain,
+) -> Result<api::Domain, Fault> {
     let mut opened = Opened::write(platform, actor, app, Action::Own).await?;
     let host = normalise(&input.host, &platform.config.own_domains())?;
     let found = domain::list(&mut opened.tx, app).await?;
@@ -42,7 +55,10 @@ pub async fn create(platform: &Platform, actor: &Actor, app: &AppId, input: api:
         return Err(Fault::conflict("domain.exists", "This app has this domain already."));
     }
     if found.len() >= LIMIT {
-        return Err(Fault::conflict("domain.too_many", format!("An app has at most {LIMIT} domains. Remove one that is not needed.")));
+        return Err(Fault::conflict(
+            "domain.too_many",
+            format!("An app has at most {LIMIT} domains. Remove one that is not needed."),
+        ));
     }
     if domain::is_taken(&mut opened.tx, app, &host).await? {
         return Err(taken());

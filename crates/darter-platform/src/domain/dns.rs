@@ -84,7 +84,10 @@ impl Resolver for SystemResolver {
 struct Record(String);
 
 fn servers(config: &str) -> Vec<SocketAddr> {
-    let addresses = config.lines().filter_map(|line| line.trim().strip_prefix("nameserver")).filter_map(|rest| rest.trim().parse::<IpAddr>().ok());
+    let addresses = config
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("nameserver"))
+        .filter_map(|rest| rest.trim().parse::<IpAddr>().ok());
     addresses.take(3).map(|address| SocketAddr::new(address, 53)).collect()
 }
 

@@ -5,7 +5,12 @@ use darter_core::Fault;
 /// The host as it is stored and compared: lower case, ASCII (IDNs as `xn--…`), no port, no dot at its end.
 /// `reserved` are the server's own domains: neither they nor what is below them can be taken.
 pub fn normalise(host: &str, reserved: &[&str]) -> Result<String, Fault> {
-    let refuse = |why: &str| Fault::invalid("domain.host_invalid", format!("This host name can not be used: {why}. Use one like shop.example.org."));
+    let refuse = |why: &str| {
+        Fault::invalid(
+            "domain.host_invalid",
+            format!("This host name can not be used: {why}. Use one like shop.example.org."),
+        )
+    };
     let host = match url::Host::parse(host.trim().trim_end_matches('.')) {
         Ok(url::Host::Domain(host)) => host.to_ascii_lowercase(),
         Ok(url::Host::Ipv4(_) | url::Host::Ipv6(_)) => return Err(refuse("it is an address, not a name")),

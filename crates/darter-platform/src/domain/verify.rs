@@ -57,11 +57,18 @@ async fn prove(platform: &Platform, (host, challenge): (&str, &str), target: &st
     };
     Err(Fault::conflict(
         "domain.not_proven",
-        format!("The domain is not proven: {seen}. Make a TXT record {name} with the value {challenge}, or a CNAME record {host} to {target}, wait until it is visible (minutes to an hour), then verify again."),
+        format!(
+            "The domain is not proven: {seen}. Make a TXT record {name} with the value {challenge}, or a CNAME record {host} to {target}, wait until it is visible (minutes to an hour), then verify again."
+        ),
     ))
 }
 
-async fn accept(platform: &Platform, actor: &Actor, (app, host): (&AppId, &str), how: &str) -> Result<api::Domain, Fault> {
+async fn accept(
+    platform: &Platform,
+    actor: &Actor,
+    (app, host): (&AppId, &str),
+    how: &str,
+) -> Result<api::Domain, Fault> {
     let mut opened = Opened::write(platform, actor, app, Action::Own).await?;
     let mut found = domain::lookup(&mut opened.tx, app, host).await?.ok_or_else(not_found)?;
     if domain::is_taken(&mut opened.tx, app, host).await? {

@@ -73,7 +73,10 @@ pub(crate) fn import_cycle(imports: &BTreeMap<String, Vec<String>>) -> Result<()
 pub(crate) fn warnings(name: &str, imports: &[String], live: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     let missing = missing_imports(name, imports, |target| target == name || live.contains_key(target));
     let sentence = |missing: &darter_compiler::MissingImport| {
-        format!("{name} imports \"{}\", but {} is not published: calls fail until it is.", missing.specifier, missing.name)
+        format!(
+            "{name} imports \"{}\", but {} is not published: calls fail until it is.",
+            missing.specifier, missing.name
+        )
     };
     missing.iter().map(sentence).collect()
 }
@@ -95,13 +98,17 @@ pub(crate) fn check_sizes((published, live): (u64, u64), source: &str, built: &B
     if live + code_bytes(built) > LIVE_LIMIT {
         return Err(Fault::conflict(
             "app.code_too_large",
-            format!("All live functions of this app together would be over {LIVE_LIMIT} bytes of compiled code. Nothing was published. Move large data out of the code, or functions into another app."),
+            format!(
+                "All live functions of this app together would be over {LIVE_LIMIT} bytes of compiled code. Nothing was published. Move large data out of the code, or functions into another app."
+            ),
         ));
     }
     if published + source.len() as u64 > PUBLISHED_LIMIT {
         return Err(Fault::conflict(
             "version.quota_reached",
-            format!("This app's versions together would be over {PUBLISHED_LIMIT} bytes. Nothing was published. Delete functions that are not needed: their versions go with them."),
+            format!(
+                "This app's versions together would be over {PUBLISHED_LIMIT} bytes. Nothing was published. Delete functions that are not needed: their versions go with them."
+            ),
         ));
     }
     Ok(())

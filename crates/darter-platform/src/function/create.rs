@@ -21,7 +21,12 @@ export default async function (ctx: FunctionContext) {
 ";
 
 /// Makes a function.
-pub async fn create(platform: &Platform, actor: &Actor, app: &AppId, input: api::CreateFunction) -> Result<api::Function, Fault> {
+pub async fn create(
+    platform: &Platform,
+    actor: &Actor,
+    app: &AppId,
+    input: api::CreateFunction,
+) -> Result<api::Function, Fault> {
     let mut opened = Opened::edit(platform, actor, app).await?;
     let methods = input.methods.unwrap_or_else(|| METHODS.map(str::to_owned).to_vec());
     let source = input.source.unwrap_or_else(|| HELLO.to_owned());
@@ -31,7 +36,10 @@ pub async fn create(platform: &Platform, actor: &Actor, app: &AppId, input: api:
     validate_description(&description)?;
     validate_source(&source)?;
     if function::count(&mut opened.tx, app).await? as usize >= FUNCTION_LIMIT {
-        return Err(Fault::conflict("function.too_many", format!("An app has at most {FUNCTION_LIMIT} functions. Delete one, or make another app.")));
+        return Err(Fault::conflict(
+            "function.too_many",
+            format!("An app has at most {FUNCTION_LIMIT} functions. Delete one, or make another app."),
+        ));
     }
     if function::lookup(&mut opened.tx, app, &input.name).await?.is_some() {
         return Err(taken(&input.name));
@@ -54,19 +62,27 @@ pub async fn create(platform: &Platform, actor: &Actor, app: &AppId, input: api:
         updated_by_name: actor.name().to_owned(),
     };
     let function = Function { summary, source };
-    function::insert(&mut opened.tx, &function).await.map_err(|error| if error.is_duplicate() { taken(&function.summary.name) } else { error.into() })?;
+    function::insert(&mut opened.tx, &function)
+        .await
+        .map_err(|error| if error.is_duplicate() { taken(&function.summary.name) } else { error.into() })?;
     opened.audit("function.create", &function.summary.name, serde_json::json!({})).await?;
     opened.tx.commit().await?;
     Ok(view::show(platform, function))
 }
 
 pub(super) fn taken(name: &str) -> Fault {
-    Fault::conflict("function.exists", format!("This app has a function \"{name}\" already. Choose another name, or change that one."))
+    Fault::conflict(
+        "function.exists",
+        format!("This app has a function \"{name}\" already. Choose another name, or change that one."),
+    )
 }
 
 pub(super) fn validate_description(text: &str) -> Result<(), Fault> {
     if text.chars().count() <= DESCRIPTION_LIMIT && !text.contains('\0') {
         return Ok(());
     }
-    Err(Fault::invalid("function.description_too_long", format!("A description has at most {DESCRIPTION_LIMIT} characters. Shorten it.")))
+    Err(Fault::invalid(
+        "function.description_too_long",
+        format!("A description has at most {DESCRIPTION_LIMIT} characters. Shorten it."),
+    ))
 }

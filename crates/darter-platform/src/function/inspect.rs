@@ -11,7 +11,12 @@ use crate::page::{limit_of, malformed_cursor};
 use crate::{Actor, Platform};
 
 /// An app's functions by name.
-pub async fn list(platform: &Platform, actor: &Actor, app: &AppId, page: &PageQuery) -> Result<Page<api::FunctionSummary>, Fault> {
+pub async fn list(
+    platform: &Platform,
+    actor: &Actor,
+    app: &AppId,
+    page: &PageQuery,
+) -> Result<Page<api::FunctionSummary>, Fault> {
     let limit = limit_of(page)?;
     let mut opened = Opened::read(platform, actor, app).await?;
     let mut found = function::list(&mut opened.tx, app, page.cursor.as_deref().unwrap_or_default(), limit + 1).await?;
@@ -29,7 +34,12 @@ pub async fn get(platform: &Platform, actor: &Actor, app: &AppId, name: &str) ->
 }
 
 /// A function's versions, the newest first.
-pub async fn versions(platform: &Platform, actor: &Actor, (app, name): (&AppId, &str), page: &PageQuery) -> Result<Page<api::Version>, Fault> {
+pub async fn versions(
+    platform: &Platform,
+    actor: &Actor,
+    (app, name): (&AppId, &str),
+    page: &PageQuery,
+) -> Result<Page<api::Version>, Fault> {
     let limit = limit_of(page)?;
     let before = match page.cursor.as_deref() {
         Some(cursor) => cursor.parse().map_err(|_| malformed_cursor())?,
@@ -47,7 +57,12 @@ pub async fn versions(platform: &Platform, actor: &Actor, (app, name): (&AppId, 
 }
 
 /// One version with its source.
-pub async fn version(platform: &Platform, actor: &Actor, (app, name): (&AppId, &str), number: u32) -> Result<api::VersionSource, Fault> {
+pub async fn version(
+    platform: &Platform,
+    actor: &Actor,
+    (app, name): (&AppId, &str),
+    number: u32,
+) -> Result<api::VersionSource, Fault> {
     let mut opened = Opened::read(platform, actor, app).await?;
     if function::lookup(&mut opened.tx, app, name).await?.is_none() {
         return Err(not_found(name));

@@ -35,7 +35,10 @@ pub async fn publish(
 ) -> Result<Outcome, Fault> {
     let message = input.message.unwrap_or_default();
     if message.chars().count() > MESSAGE_LIMIT || message.contains('\0') {
-        return Err(Fault::invalid("version.message_too_long", format!("A message has at most {MESSAGE_LIMIT} characters. Shorten it.")));
+        return Err(Fault::invalid(
+            "version.message_too_long",
+            format!("A message has at most {MESSAGE_LIMIT} characters. Shorten it."),
+        ));
     }
     let _turn = platform.apps.turns.take(app).await;
     let mut function = read_draft(platform, actor, (app, name)).await?;
@@ -101,10 +104,19 @@ async fn commit(
     opened.tx.commit().await?;
     let shown = shown(&version, actor.name());
     let methods = function.summary.methods;
-    Ok((shown, LiveCode { name, version: number, code: built.code, map: built.map, methods, imports: built.imports }, warnings))
+    Ok((
+        shown,
+        LiveCode { name, version: number, code: built.code, map: built.map, methods, imports: built.imports },
+        warnings,
+    ))
 }
 
-fn new_version(function: &Function, built: &Built, (message, now): (String, i64), author: &darter_core::AccountId) -> NewVersion {
+fn new_version(
+    function: &Function,
+    built: &Built,
+    (message, now): (String, i64),
+    author: &darter_core::AccountId,
+) -> NewVersion {
     NewVersion {
         function: function.summary.id.clone(),
         app: function.summary.app.clone(),

@@ -15,7 +15,12 @@ use crate::access::Opened;
 use crate::{Actor, Platform};
 
 /// Makes a version live.
-pub async fn rollback(platform: &Platform, actor: &Actor, (app, name): (&AppId, &str), number: u32) -> Result<api::Published, Fault> {
+pub async fn rollback(
+    platform: &Platform,
+    actor: &Actor,
+    (app, name): (&AppId, &str),
+    number: u32,
+) -> Result<api::Published, Fault> {
     let _turn = platform.apps.turns.take(app).await;
     let began = Instant::now();
     let mut opened = Opened::edit(platform, actor, app).await?;

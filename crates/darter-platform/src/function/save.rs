@@ -7,8 +7,8 @@ use darter_store::function::{self, Function};
 
 use super::compile::digest;
 use super::create::{taken, validate_description};
-use super::view::{self, not_found};
 use super::swap;
+use super::view::{self, not_found};
 use crate::access::Opened;
 use crate::{Actor, Platform};
 
@@ -20,7 +20,12 @@ pub struct Save {
 }
 
 /// Changes what is given, only if the function is still at the expected revision.
-pub async fn save(platform: &Platform, actor: &Actor, (app, name): (&AppId, &str), save: Save) -> Result<api::Function, Fault> {
+pub async fn save(
+    platform: &Platform,
+    actor: &Actor,
+    (app, name): (&AppId, &str),
+    save: Save,
+) -> Result<api::Function, Fault> {
     // A rename changes what instances run, so it takes its turn with publishing.
     let renames = save.change.name.as_deref().is_some_and(|new| new != name);
     let _turn = if renames { Some(platform.apps.turns.take(app).await) } else { None };
@@ -45,7 +50,13 @@ pub async fn save(platform: &Platform, actor: &Actor, (app, name): (&AppId, &str
         Err(error) => return Err(error.into()),
     }
     let operation = if renames { "function.rename" } else { "function.save" };
-    opened.audit(operation, name, serde_json::json!({ "name": function.summary.name, "revision": function.summary.revision })).await?;
+    opened
+        .audit(
+            operation,
+            name,
+            serde_json::json!({ "name": function.summary.name, "revision": function.summary.revision }),
+        )
+        .await?;
     opened.tx.commit().await?;
     if renames && function.summary.live_version.is_some() {
         swap::renamed(platform, app, (name, &function.summary.name)).await;
@@ -82,7 +93,10 @@ pub(super) fn stale(function: &Function) -> Fault {
     Fault::new(
         Kind::Stale,
         "function.stale",
-        format!("{who} changed {} since you read it. Nothing was saved. Load it again, compare, then save.", summary.name),
+        format!(
+            "{who} changed {} since you read it. Nothing was saved. Load it again, compare, then save.",
+            summary.name
+        ),
     )
     .with("updated_by", summary.updated_by_name.as_str())
     .with("updated_at", summary.updated_at)

@@ -61,7 +61,11 @@ pub(super) async fn renamed(platform: &Platform, app: &AppId, (old, new): (&str,
     }
 }
 
-async fn live(platform: &Platform, app: &AppId, name: &str) -> Result<Option<darter_store::function::LiveCode>, darter_core::Fault> {
+async fn live(
+    platform: &Platform,
+    app: &AppId,
+    name: &str,
+) -> Result<Option<darter_store::function::LiveCode>, darter_core::Fault> {
     let mut tx = platform.store.read().await?;
     let Some(function) = darter_store::function::lookup(&mut tx, app, name).await? else { return Ok(None) };
     let Some(number) = function.summary.live_version else { return Ok(None) };

@@ -11,11 +11,17 @@ use crate::app::app_url;
 /// What the answer is when an app has no such function.
 pub(crate) fn not_found(name: &str) -> Fault {
     let shown: String = name.chars().take(256).collect();
-    Fault::not_found("function.not_found", format!("This app has no function \"{shown}\". Check the name, or create it."))
+    Fault::not_found(
+        "function.not_found",
+        format!("This app has no function \"{shown}\". Check the name, or create it."),
+    )
 }
 
 pub(super) fn version_not_found(name: &str, number: u32) -> Fault {
-    Fault::not_found("function.version_not_found", format!("{name} has no version {number}. See the list of its versions."))
+    Fault::not_found(
+        "function.version_not_found",
+        format!("{name} has no version {number}. See the list of its versions."),
+    )
 }
 
 pub(super) fn summary(platform: &Platform, function: &FunctionSummary) -> api::FunctionSummary {

@@ -62,7 +62,8 @@ pub async fn open(platform: &Platform, actor: &Actor, app: &AppId) -> Result<Lan
     let (files, dependencies, account) = {
         let mut opened = Opened::read(platform, actor, app).await?;
         let drafts = function::drafts(&mut opened.tx, app).await?;
-        let files: Vec<_> = drafts.into_iter().map(|(name, text)| ProjectFile { path: format!("{name}.ts"), text }).collect();
+        let files: Vec<_> =
+            drafts.into_iter().map(|(name, text)| ProjectFile { path: format!("{name}.ts"), text }).collect();
         (files, dependency::get(&mut opened.tx, app).await?.digest, opened.account.clone())
     };
     let place = platform.apps.languages.take(&account, actor.credential(), app)?;

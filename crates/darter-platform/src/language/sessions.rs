@@ -51,12 +51,18 @@ impl LanguageSessions {
             let message = if own >= PER_ACCOUNT {
                 format!("You have {PER_ACCOUNT} editors with completion open. Close one, then open this again.")
             } else {
-                "All places for editors with completion are taken. Try again in a minute; editing works without.".to_owned()
+                "All places for editors with completion are taken. Try again in a minute; editing works without."
+                    .to_owned()
             };
             return Err(Fault::new(Kind::RateLimited, "language.too_many", message).retry_after(60));
         }
         let end = CancellationToken::new();
-        open.push(Open { account: account.clone(), credential: credential.to_owned(), app: app.clone(), end: end.clone() });
+        open.push(Open {
+            account: account.clone(),
+            credential: credential.to_owned(),
+            app: app.clone(),
+            end: end.clone(),
+        });
         Ok(Place { sessions: self.clone(), end })
     }
 
@@ -84,7 +90,8 @@ mod tests {
         let sessions = LanguageSessions::default();
         let account = AccountId::generate(1, &SystemRandom);
         let apps: Vec<AppId> = (0..=PER_ACCOUNT).map(|_| AppId::generate(&SystemRandom)).collect();
-        let mut places: Vec<Place> = apps[..PER_ACCOUNT].iter().map(|app| sessions.take(&account, "s", app).unwrap()).collect();
+        let mut places: Vec<Place> =
+            apps[..PER_ACCOUNT].iter().map(|app| sessions.take(&account, "s", app).unwrap()).collect();
         assert_eq!(sessions.take(&account, "s", &apps[PER_ACCOUNT]).unwrap_err().code, "language.too_many");
         let again = sessions.take(&account, "s", &apps[0]).unwrap();
         assert!(places[0].end.is_cancelled() && !again.end.is_cancelled());

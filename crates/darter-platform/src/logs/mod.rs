@@ -110,7 +110,11 @@ impl Tail {
     pub async fn next(&mut self) -> Result<Vec<LogLine>, Fault> {
         loop {
             if self.behind {
-                let found = self.store.onwards(&self.app, self.filter.clone(), self.after, 500).await.map_err(Fault::internal)?;
+                let found = self
+                    .store
+                    .onwards(&self.app, self.filter.clone(), self.after, 500)
+                    .await
+                    .map_err(Fault::internal)?;
                 self.behind = found.next.is_some();
                 if let Some(last) = found.lines.last() {
                     self.after = last.cursor;

@@ -87,12 +87,20 @@ impl Exposition {
     fn register(&mut self) {
         let registry = &mut self.registry;
         registry.register("requests", "Answers to callers of apps, by class of status", self.requests.clone());
-        registry.register("request_duration_seconds", "From the head of a request to the end of its answer", self.duration.clone());
+        registry.register(
+            "request_duration_seconds",
+            "From the head of a request to the end of its answer",
+            self.duration.clone(),
+        );
         registry.register("request_bytes", "Bytes of request bodies", self.received.clone());
         registry.register("response_bytes", "Bytes of answers", self.sent.clone());
         registry.register("cold_starts", "Requests that waited for a start or a thaw", self.cold_starts.clone());
         registry.register("start_duration_seconds", "How long those starts took", self.start_duration.clone());
-        registry.register("log_lines_dropped", "Log lines that came faster than they could be kept", self.dropped.clone());
+        registry.register(
+            "log_lines_dropped",
+            "Log lines that came faster than they could be kept",
+            self.dropped.clone(),
+        );
         registry.register("apps", "Apps by state", self.apps.clone());
         registry.register("instances", "Instances by state", self.instances.clone());
         registry.register("requests_in_flight", "Requests inside instances", self.in_flight.clone());
@@ -152,7 +160,8 @@ fn seconds(us: u64) -> f64 {
 
 /// 0 where the kernel does not say.
 fn resident_bytes() -> i64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok().and_then(|text| text.split(' ').nth(1)?.parse::<i64>().ok());
+    let pages =
+        std::fs::read_to_string("/proc/self/statm").ok().and_then(|text| text.split(' ').nth(1)?.parse::<i64>().ok());
     pages.unwrap_or(0) * 4_096
 }
 
@@ -178,7 +187,8 @@ mod tests {
             response_bytes: 20,
             start: Some(StartPhases { from: "pool".into(), phases: vec![("load".into(), 900)] }),
         });
-        let text = exposition.text(&Snapshot { apps: vec![("running", 3)], log_lines_dropped: 7, ..Snapshot::default() });
+        let text =
+            exposition.text(&Snapshot { apps: vec![("running", 3)], log_lines_dropped: 7, ..Snapshot::default() });
         for line in [
             "darter_requests_total{class=\"5xx\"} 1",
             "darter_request_duration_seconds_bucket{le=\"0.001\"} 1",

@@ -9,7 +9,7 @@ mod scrape;
 
 pub use exposition::Exposition;
 pub use flush::{flush_all, remove_old};
-pub use query::metrics;
 pub(crate) use query::day;
+pub use query::metrics;
 pub use recorder::Recorder;
 pub use scrape::metrics_text;

@@ -107,7 +107,11 @@ impl Recorder {
 
     fn count(&self, cells: &mut AppCells, record: &RequestRecord) {
         let known = cells.functions.contains_key(&record.function);
-        let name = if known || (cells.functions.len() < FUNCTION_LIMIT && acceptable(&record.function)) { &record.function } else { OTHER };
+        let name = if known || (cells.functions.len() < FUNCTION_LIMIT && acceptable(&record.function)) {
+            &record.function
+        } else {
+            OTHER
+        };
         if !cells.functions.contains_key(name) {
             cells.functions.insert(name.to_owned(), BTreeMap::new());
         }
@@ -116,8 +120,14 @@ impl Recorder {
         }
         self.add(cells.quarters.entry(record.time.div_euclid(QUARTER)).or_default(), record);
         if let Some(start) = record.start.as_ref().filter(|_| cells.starts.len() < START_LIMIT) {
-            let (app, time, sequence) = (record.app.clone(), record.time, self.sequence.fetch_add(1, Ordering::Relaxed));
-            cells.starts.extend(serde_json::to_string(start).ok().map(|phases| StartRow { app, time, sequence, phases }));
+            let (app, time, sequence) =
+                (record.app.clone(), record.time, self.sequence.fetch_add(1, Ordering::Relaxed));
+            cells.starts.extend(serde_json::to_string(start).ok().map(|phases| StartRow {
+                app,
+                time,
+                sequence,
+                phases,
+            }));
         }
     }
 
@@ -146,7 +156,9 @@ impl Recorder {
                     let (app, cells) = entry.pair_mut();
                     collect(app, cells, now, &mut changes);
                 });
-                self.apps.retain(|_, cells| !(cells.functions.is_empty() && cells.quarters.is_empty() && cells.starts.is_empty()));
+                self.apps.retain(|_, cells| {
+                    !(cells.functions.is_empty() && cells.quarters.is_empty() && cells.starts.is_empty())
+                });
             }
         }
         changes

@@ -48,7 +48,12 @@ async fn show(platform: &Platform, opened: &mut Opened<'_>) -> Result<api::Depen
 }
 
 /// Replaces the wanted list and starts an install.
-pub async fn set_dependencies(platform: &Arc<Platform>, actor: &Actor, app: &AppId, input: api::SetDependencies) -> Result<api::Dependencies, Fault> {
+pub async fn set_dependencies(
+    platform: &Arc<Platform>,
+    actor: &Actor,
+    app: &AppId,
+    input: api::SetDependencies,
+) -> Result<api::Dependencies, Fault> {
     validate_packages(&input.packages)?;
     let mut opened = Opened::edit(platform, actor, app).await?;
     let running = install::reserve(platform, app)?;
@@ -89,7 +94,9 @@ pub async fn watch_install(platform: &Platform, actor: &Actor, app: &AppId) -> R
             bytes: found.bytes,
         },
         state => {
-            let message = newest.message.unwrap_or_else(|| "This install did not end. Save the list again to install it.".to_owned());
+            let message = newest
+                .message
+                .unwrap_or_else(|| "This install did not end. Save the list again to install it.".to_owned());
             InstallProgress::Failed { code: format!("dependency.{state}"), message }
         }
     });
@@ -100,7 +107,10 @@ pub async fn watch_install(platform: &Platform, actor: &Actor, app: &AppId) -> R
 pub async fn cancel_install(platform: &Platform, actor: &Actor, app: &AppId) -> Result<(), Fault> {
     let mut opened = Opened::edit(platform, actor, app).await?;
     let Some(running) = platform.apps.installs.get(app) else {
-        return Err(Fault::conflict("dependency.not_installing", "No install is running in this app. There is nothing to cancel."));
+        return Err(Fault::conflict(
+            "dependency.not_installing",
+            "No install is running in this app. There is nothing to cancel.",
+        ));
     };
     opened.audit("dependency.cancel", "", serde_json::json!({})).await?;
     opened.tx.commit().await?;

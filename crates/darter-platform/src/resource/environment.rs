@@ -11,7 +11,11 @@ use crate::Platform;
 use crate::app::SERVER_SECRET;
 
 /// Variables and secrets; a secret wins over a variable of the same name.
-pub(crate) async fn environment(platform: &Platform, tx: &mut Tx, app: &AppId) -> Result<BTreeMap<String, String>, Fault> {
+pub(crate) async fn environment(
+    platform: &Platform,
+    tx: &mut Tx,
+    app: &AppId,
+) -> Result<BTreeMap<String, String>, Fault> {
     let mut environment: BTreeMap<_, _> =
         variable::list(tx, app).await?.into_iter().map(|variable| (variable.name, variable.value)).collect();
     for (name, sealed) in secret::sealed(tx, app).await? {

@@ -16,7 +16,10 @@ use crate::Platform;
 pub(super) fn reserve(platform: &Platform, app: &AppId) -> Result<Arc<RunningInstall>, Fault> {
     let id = darter_core::random::text(&*platform.random, 12);
     platform.apps.installs.begin(app, id).ok_or_else(|| {
-        Fault::conflict("dependency.install_running", "An install is running in this app. Wait for its end, or cancel it, then change the list.")
+        Fault::conflict(
+            "dependency.install_running",
+            "An install is running in this app. Wait for its end, or cancel it, then change the list.",
+        )
     })
 }
 
@@ -70,7 +73,9 @@ pub(super) fn spawn(platform: &Arc<Platform>, app: &AppId, running: Arc<RunningI
                 platform.engine.restart(&app).await;
             }
             Ok(()) => {}
-            Err(fault) => tracing::error!(%app, %fault, cause = ?fault.cause, "the end of an install could not be kept"),
+            Err(fault) => {
+                tracing::error!(%app, %fault, cause = ?fault.cause, "the end of an install could not be kept")
+            }
         }
     });
 }
@@ -96,7 +101,12 @@ async fn work(platform: &Platform, app: &AppId, running: &RunningInstall) -> Ins
         match event {
             Some(end @ (InstallProgress::Installed { .. } | InstallProgress::Failed { .. })) => return end,
             Some(step @ (InstallProgress::Output { .. } | InstallProgress::Phase { .. })) => running.push(step),
-            None => return failed("dependency.install_ended", "The install ended without a result. Try again; if it stays, tell the operator.".into()),
+            None => {
+                return failed(
+                    "dependency.install_ended",
+                    "The install ended without a result. Try again; if it stays, tell the operator.".into(),
+                );
+            }
         }
     }
 }

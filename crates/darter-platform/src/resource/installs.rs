@@ -55,7 +55,9 @@ impl RunningInstall {
                 LINE_LIMIT => InstallProgress::Output { line: "… there is more output; it is not kept.".to_owned() },
                 _ => return,
             },
-            other @ (InstallProgress::Phase { .. } | InstallProgress::Installed { .. } | InstallProgress::Failed { .. }) => other,
+            other @ (InstallProgress::Phase { .. }
+            | InstallProgress::Installed { .. }
+            | InstallProgress::Failed { .. }) => other,
         };
         events.push(event);
         drop(events);
@@ -72,7 +74,8 @@ impl RunningInstall {
         let mut changed = self.changed.subscribe();
         loop {
             let ended = *changed.borrow_and_update();
-            let events = self.events.lock().unwrap_or_else(PoisonError::into_inner).get(from..).unwrap_or_default().to_vec();
+            let events =
+                self.events.lock().unwrap_or_else(PoisonError::into_inner).get(from..).unwrap_or_default().to_vec();
             if !events.is_empty() || ended {
                 return (events, !ended);
             }
@@ -160,15 +163,18 @@ mod tests {
         let install = installs.begin(&app(), "one".into()).unwrap();
         install.push(InstallProgress::Phase { name: "resolve".into() });
         install.push(line("a"));
-        let watcher = { let install = Arc::clone(&install); tokio::spawn(async move {
-            let (mut seen, mut more) = (0, true);
-            while more {
-                let (events, open) = install.next(seen).await;
-                seen += events.len();
-                more = open;
-            }
-            seen
-        }) };
+        let watcher = {
+            let install = Arc::clone(&install);
+            tokio::spawn(async move {
+                let (mut seen, mut more) = (0, true);
+                while more {
+                    let (events, open) = install.next(seen).await;
+                    seen += events.len();
+                    more = open;
+                }
+                seen
+            })
+        };
         install.push(line("b"));
         installs.finish(&app(), &install);
         assert_eq!(watcher.await.unwrap(), 3);

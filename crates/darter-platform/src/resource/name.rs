@@ -13,8 +13,20 @@ pub const PACKAGE_LIMIT: usize = 200;
 
 /// Names that the runtime sets itself, or that change how it runs.
 const RESERVED: [&str; 14] = [
-    "SERVER_SECRET", "APPID", "APP_ID", "NODE_OPTIONS", "NODE_PATH", "NODE_EXTRA_CA_CERTS", "NODE_USE_ENV_PROXY",
-    "HTTP_PROXY", "HTTPS_PROXY", "HOME", "PATH", "LD_PRELOAD", "LD_LIBRARY_PATH", "LISTEN_FDS",
+    "SERVER_SECRET",
+    "APPID",
+    "APP_ID",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "NODE_EXTRA_CA_CERTS",
+    "NODE_USE_ENV_PROXY",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "HOME",
+    "PATH",
+    "LD_PRELOAD",
+    "LD_LIBRARY_PATH",
+    "LISTEN_FDS",
 ];
 
 /// `[A-Za-z_][A-Za-z0-9_]{0,127}`, and not one of the runtime's own.
@@ -43,11 +55,17 @@ pub fn validate_value(value: &str) -> Result<(), Fault> {
         return Err(Fault::new(
             Kind::TooLarge,
             "variable.value_too_large",
-            format!("The value has {} bytes; the limit is {VALUE_LIMIT}. Keep large data in a file or a package.", value.len()),
+            format!(
+                "The value has {} bytes; the limit is {VALUE_LIMIT}. Keep large data in a file or a package.",
+                value.len()
+            ),
         ));
     }
     if value.contains('\0') {
-        return Err(Fault::invalid("variable.value_invalid", "The value contains a NUL character, which an environment can not hold. Remove it."));
+        return Err(Fault::invalid(
+            "variable.value_invalid",
+            "The value contains a NUL character, which an environment can not hold. Remove it.",
+        ));
     }
     Ok(())
 }
@@ -83,7 +101,9 @@ fn is_package_name(name: &str) -> bool {
     let part = |part: &str| {
         !part.is_empty()
             && !part.starts_with(['.', '_', '-'])
-            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b'_' | b'~'))
+            && part.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+            })
     };
     let shaped = match name.strip_prefix('@') {
         Some(scoped) => scoped.split_once('/').is_some_and(|(scope, name)| part(scope) && part(name)),
@@ -93,7 +113,10 @@ fn is_package_name(name: &str) -> bool {
 }
 
 fn is_range(range: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'^' | b'~' | b'<' | b'>' | b'=' | b'|' | b'*' | b' ' | b'-' | b'+');
+    let allowed = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'.' | b'^' | b'~' | b'<' | b'>' | b'=' | b'|' | b'*' | b' ' | b'-' | b'+')
+    };
     (1..=128).contains(&range.len()) && range.bytes().all(allowed) && range.trim() == range && !range.starts_with('-')
 }
 
@@ -110,7 +133,9 @@ mod tests {
         for good in ["A", "_a", "API_KEY", "a1", &"x".repeat(128)] {
             assert!(validate_variable(good).is_ok(), "{good}");
         }
-        for bad in ["", "1A", "A-B", "A B", "Ä", "A=B", "A\0", &"x".repeat(129), "SERVER_SECRET", "NODE_OPTIONS", "DARTER_X"] {
+        for bad in
+            ["", "1A", "A-B", "A B", "Ä", "A=B", "A\0", &"x".repeat(129), "SERVER_SECRET", "NODE_OPTIONS", "DARTER_X"]
+        {
             assert!(validate_variable(bad).is_err(), "{bad:?}");
         }
     }
@@ -125,13 +150,31 @@ mod tests {
     #[test]
     fn packages_come_from_the_registry_by_name_and_range_only() {
         let one = |name: &str, range: &str| validate_packages(&BTreeMap::from([(name.to_owned(), range.to_owned())]));
-        for (name, range) in [("lodash", "^4.17.21"), ("@a/b.c", "1.x || >=2.0.0 <3"), ("x", "latest"), ("x", "*"), ("x", "1.0.0-beta.1+b")] {
+        for (name, range) in [
+            ("lodash", "^4.17.21"),
+            ("@a/b.c", "1.x || >=2.0.0 <3"),
+            ("x", "latest"),
+            ("x", "*"),
+            ("x", "1.0.0-beta.1+b"),
+        ] {
             assert!(one(name, range).is_ok(), "{name} {range}");
         }
         for name in ["", "..", "../x", "A", "@a", "@a/", "a/b", "-g", "x y", "x;rm", "node_modules", &"a".repeat(215)] {
             assert_eq!(one(name, "1").unwrap_err().code, "dependency.name_invalid", "{name:?}");
         }
-        for range in ["", " 1", "file:../x", "git+ssh://h/x", "https://h/x.tgz", "npm:other@1", "workspace:*", "user/repo", "--flag", "1\n2", "$(id)"] {
+        for range in [
+            "",
+            " 1",
+            "file:../x",
+            "git+ssh://h/x",
+            "https://h/x.tgz",
+            "npm:other@1",
+            "workspace:*",
+            "user/repo",
+            "--flag",
+            "1\n2",
+            "$(id)",
+        ] {
             assert_eq!(one("x", range).unwrap_err().code, "dependency.range_invalid", "{range:?}");
         }
     }

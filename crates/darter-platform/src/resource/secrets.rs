@@ -14,17 +14,29 @@ use crate::{Actor, Platform};
 pub async fn secrets(platform: &Platform, actor: &Actor, app: &AppId) -> Result<Page<api::Secret>, Fault> {
     let mut opened = Opened::read(platform, actor, app).await?;
     let found = secret::list(&mut opened.tx, app).await?;
-    let items = found.into_iter().map(|secret| api::Secret { name: secret.name, updated_at: secret.updated_at, updated_by: secret.updated_by });
+    let items = found.into_iter().map(|secret| api::Secret {
+        name: secret.name,
+        updated_at: secret.updated_at,
+        updated_by: secret.updated_by,
+    });
     Ok(Page { items: items.collect(), next: None })
 }
 
 /// Sets one.
-pub async fn set_secret(platform: &Platform, actor: &Actor, (app, name): (&AppId, &str), input: api::SetValue) -> Result<api::Secret, Fault> {
+pub async fn set_secret(
+    platform: &Platform,
+    actor: &Actor,
+    (app, name): (&AppId, &str),
+    input: api::SetValue,
+) -> Result<api::Secret, Fault> {
     let mut opened = Opened::edit(platform, actor, app).await?;
     validate_variable(name)?;
     validate_value(&input.value)?;
     if secret::count_others(&mut opened.tx, app, name).await? as usize >= COUNT_LIMIT {
-        return Err(Fault::conflict("secret.too_many", format!("An app has at most {COUNT_LIMIT} secrets. Remove one that is not needed.")));
+        return Err(Fault::conflict(
+            "secret.too_many",
+            format!("An app has at most {COUNT_LIMIT} secrets. Remove one that is not needed."),
+        ));
     }
     let sealed = platform.apps.vault.seal(app, name, &input.value, &*platform.random)?;
     let updated_at = platform.clock.now();
@@ -40,7 +52,10 @@ pub async fn set_secret(platform: &Platform, actor: &Actor, (app, name): (&AppId
 pub async fn remove_secret(platform: &Platform, actor: &Actor, app: &AppId, name: &str) -> Result<(), Fault> {
     let mut opened = Opened::edit(platform, actor, app).await?;
     if !secret::remove(&mut opened.tx, app, name).await? {
-        return Err(Fault::not_found("secret.not_found", "This app has no secret with this name. See the list of its secrets."));
+        return Err(Fault::not_found(
+            "secret.not_found",
+            "This app has no secret with this name. See the list of its secrets.",
+        ));
     }
     opened.audit("secret.delete", name, serde_json::json!({})).await?;
     opened.tx.commit().await?;

@@ -25,12 +25,20 @@ pub async fn variables(platform: &Platform, actor: &Actor, app: &AppId) -> Resul
 }
 
 /// Sets one.
-pub async fn set_variable(platform: &Platform, actor: &Actor, (app, name): (&AppId, &str), input: api::SetValue) -> Result<api::Variable, Fault> {
+pub async fn set_variable(
+    platform: &Platform,
+    actor: &Actor,
+    (app, name): (&AppId, &str),
+    input: api::SetValue,
+) -> Result<api::Variable, Fault> {
     let mut opened = Opened::edit(platform, actor, app).await?;
     validate_variable(name)?;
     validate_value(&input.value)?;
     if variable::count_others(&mut opened.tx, app, name).await? as usize >= COUNT_LIMIT {
-        return Err(Fault::conflict("variable.too_many", format!("An app has at most {COUNT_LIMIT} variables. Remove one that is not needed.")));
+        return Err(Fault::conflict(
+            "variable.too_many",
+            format!("An app has at most {COUNT_LIMIT} variables. Remove one that is not needed."),
+        ));
     }
     let variable = Variable { name: name.to_owned(), value: input.value, updated_at: platform.clock.now() };
     variable::set(&mut opened.tx, app, &variable).await?;
@@ -44,7 +52,10 @@ pub async fn set_variable(platform: &Platform, actor: &Actor, (app, name): (&App
 pub async fn remove_variable(platform: &Platform, actor: &Actor, app: &AppId, name: &str) -> Result<(), Fault> {
     let mut opened = Opened::edit(platform, actor, app).await?;
     if !variable::remove(&mut opened.tx, app, name).await? {
-        return Err(Fault::not_found("variable.not_found", "This app has no variable with this name. See the list of its variables."));
+        return Err(Fault::not_found(
+            "variable.not_found",
+            "This app has no variable with this name. See the list of its variables.",
+        ));
     }
     opened.audit("variable.delete", name, serde_json::json!({})).await?;
     opened.tx.commit().await?;

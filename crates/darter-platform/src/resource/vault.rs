@@ -29,7 +29,8 @@ impl Vault {
         let mut nonce = [0u8; NONCE_BYTES];
         random.fill(&mut nonce);
         let payload = Payload { msg: value.as_bytes(), aad: &bound_to(app, name) };
-        let sealed = self.cipher.encrypt(XNonce::from_slice(&nonce), payload).map_err(|_| Fault::internal("sealing failed"))?;
+        let sealed =
+            self.cipher.encrypt(XNonce::from_slice(&nonce), payload).map_err(|_| Fault::internal("sealing failed"))?;
         Ok(BASE64.encode([&nonce[..], &sealed].concat()))
     }
 

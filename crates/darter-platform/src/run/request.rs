@@ -33,20 +33,36 @@ pub fn prepare(name: &str, input: &RunRequest, host: &str, secret: &str) -> Resu
 fn target(name: &str, query: Option<&str>) -> Result<String, Fault> {
     let query = query.unwrap_or_default().trim_start_matches('?');
     if query.len() > QUERY_LIMIT {
-        return Err(Fault::invalid("run.query_invalid", format!("The query has {} bytes; the limit is {QUERY_LIMIT}.", query.len())));
+        return Err(Fault::invalid(
+            "run.query_invalid",
+            format!("The query has {} bytes; the limit is {QUERY_LIMIT}.", query.len()),
+        ));
     }
-    let escaped: String = query.bytes().map(|byte| if byte.is_ascii_graphic() && byte != b'#' { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect();
+    let escaped: String = query
+        .bytes()
+        .map(|byte| {
+            if byte.is_ascii_graphic() && byte != b'#' { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+        })
+        .collect();
     Ok(if escaped.is_empty() { format!("/{name}") } else { format!("/{name}?{escaped}") })
 }
 
 fn headers(input: &RunRequest, host: &str, secret: &str) -> Result<HeaderMap, Fault> {
     let bytes: usize = input.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if input.headers.len() > HEADER_LIMIT || bytes > HEADER_BYTES {
-        return Err(Fault::invalid("run.headers_invalid", format!("At most {HEADER_LIMIT} headers with {HEADER_BYTES} bytes together are possible.")));
+        return Err(Fault::invalid(
+            "run.headers_invalid",
+            format!("At most {HEADER_LIMIT} headers with {HEADER_BYTES} bytes together are possible."),
+        ));
     }
     let mut headers = HeaderMap::new();
     for (name, value) in &input.headers {
-        let refuse = || Fault::invalid("run.headers_invalid", format!("\"{}\" is not a header that can be sent. Correct its name and value.", name.escape_debug()));
+        let refuse = || {
+            Fault::invalid(
+                "run.headers_invalid",
+                format!("\"{}\" is not a header that can be sent. Correct its name and value.", name.escape_debug()),
+            )
+        };
         let key = HeaderName::from_bytes(name.trim().to_ascii_lowercase().as_bytes()).map_err(|_| refuse())?;
         let value = HeaderValue::from_str(value).map_err(|_| refuse())?;
         if !is_ours(&key) {
@@ -59,7 +75,10 @@ fn headers(input: &RunRequest, host: &str, secret: &str) -> Result<HeaderMap, Fa
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         if !headers.contains_key(CONTENT_TYPE) {
             let json = serde_json::from_str::<serde::de::IgnoredAny>(body).is_ok();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(if json { "application/json" } else { "text/plain; charset=utf-8" }));
+            headers.insert(
+                CONTENT_TYPE,
+                HeaderValue::from_static(if json { "application/json" } else { "text/plain; charset=utf-8" }),
+            );
         }
     }
     if let Some(user) = &input.user {
@@ -72,7 +91,18 @@ fn headers(input: &RunRequest, host: &str, secret: &str) -> Result<HeaderMap, Fa
 fn is_ours(name: &HeaderName) -> bool {
     let name = name.as_str();
     name.starts_with("darter-")
-        || matches!(name, "host" | "content-length" | "connection" | "keep-alive" | "transfer-encoding" | "upgrade" | "te" | "trailer" | "proxy-connection")
+        || matches!(
+            name,
+            "host"
+                | "content-length"
+                | "connection"
+                | "keep-alive"
+                | "transfer-encoding"
+                | "upgrade"
+                | "te"
+                | "trailer"
+                | "proxy-connection"
+        )
 }
 
 #[cfg(test)]
@@ -86,7 +116,8 @@ mod tests {
     #[test]
     fn what_is_not_said_is_completed() {
         let body = Some(r#"{"a":1}"#.to_owned());
-        let prepared = prepare("api/users", &RunRequest { method: Some("post".into()), body, ..input() }, "a.b", "s").unwrap();
+        let prepared =
+            prepare("api/users", &RunRequest { method: Some("post".into()), body, ..input() }, "a.b", "s").unwrap();
         assert_eq!((prepared.method.as_str(), prepared.target.as_str()), ("POST", "/api/users"));
         assert_eq!(prepared.headers["content-type"], "application/json");
         assert_eq!(prepared.headers["content-length"], "7");
@@ -95,7 +126,8 @@ mod tests {
 
     #[test]
     fn a_query_can_not_leave_its_line() {
-        let prepared = prepare("f", &RunRequest { query: Some("?a=b c&ü=\r\nX: y#z".into()), ..input() }, "a.b", "s").unwrap();
+        let prepared =
+            prepare("f", &RunRequest { query: Some("?a=b c&ü=\r\nX: y#z".into()), ..input() }, "a.b", "s").unwrap();
         assert_eq!(prepared.target, "/f?a=b%20c&%C3%BC=%0D%0AX:%20y%23z");
     }
 
@@ -105,12 +137,16 @@ mod tests {
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let prepared = prepare("f", &RunRequest { headers, ..input() }, "a.b", "s").unwrap();
         assert_eq!(prepared.headers.len(), 2);
-        assert_eq!((&prepared.headers["host"], &prepared.headers["x-mine"]), (&HeaderValue::from_static("a.b"), &HeaderValue::from_static("1")));
+        assert_eq!(
+            (&prepared.headers["host"], &prepared.headers["x-mine"]),
+            (&HeaderValue::from_static("a.b"), &HeaderValue::from_static("1"))
+        );
     }
 
     #[test]
     fn what_can_not_be_sent_is_refused() {
-        let header = |name: &str, value: &str| RunRequest { headers: [(name.to_owned(), value.to_owned())].into(), ..input() };
+        let header =
+            |name: &str, value: &str| RunRequest { headers: [(name.to_owned(), value.to_owned())].into(), ..input() };
         let rows = [
             (RunRequest { method: Some("BREW".into()), ..input() }, "run.method_invalid"),
             (header("a b", "c"), "run.headers_invalid"),
@@ -125,7 +161,9 @@ mod tests {
 
     #[test]
     fn the_user_is_signed_with_the_apps_own_secret() {
-        let prepared = prepare("f", &RunRequest { user: Some(serde_json::json!({ "uid": "u1" })), ..input() }, "a.b", "s").unwrap();
+        let prepared =
+            prepare("f", &RunRequest { user: Some(serde_json::json!({ "uid": "u1" })), ..input() }, "a.b", "s")
+                .unwrap();
         let expected = format!("Bearer {}", sign(&serde_json::json!({ "uid": "u1" }), "s"));
         assert_eq!(prepared.headers["authorization"], expected.as_str());
     }

@@ -41,7 +41,12 @@ struct Outcome {
 }
 
 /// Runs the draft, or the given source.
-pub async fn run(platform: &Platform, actor: &Actor, (app, name): (&AppId, &str), input: RunRequest) -> Result<RunResult, Fault> {
+pub async fn run(
+    platform: &Platform,
+    actor: &Actor,
+    (app, name): (&AppId, &str),
+    input: RunRequest,
+) -> Result<RunResult, Fault> {
     let (draft, secret, limits) = {
         let mut opened = Opened::read_to_edit(platform, actor, app).await?;
         let draft = function::lookup(&mut opened.tx, app, name).await?.ok_or_else(|| not_found(name))?;
@@ -94,7 +99,9 @@ fn check_body(input: &RunRequest, limit: u64) -> Result<(), Fault> {
     if size <= limit {
         return Ok(());
     }
-    let message = format!("The body has {size} bytes; this app takes {limit}. Raise request_body_bytes in its limits, or send less.");
+    let message = format!(
+        "The body has {size} bytes; this app takes {limit}. Raise request_body_bytes in its limits, or send less."
+    );
     Err(Fault::new(Kind::TooLarge, "run.body_too_large", message))
 }
 
@@ -111,11 +118,18 @@ async fn send(lease: &Lease, (prepared, id): (&Prepared, &str), body: Bytes, lim
     };
     match tokio::time::timeout(limit, receive(lease, &head, body)).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(error)) => failed(502, "function.failed", format!("The instance ended before the answer was complete ({error}). Its log says more.")),
+        Ok(Err(error)) => failed(
+            502,
+            "function.failed",
+            format!("The instance ended before the answer was complete ({error}). Its log says more."),
+        ),
         Err(_) => failed(
             504,
             "function.timeout",
-            format!("The function did not answer within {} ms. Look for an await that never ends, or raise total_timeout_ms.", limit.as_millis()),
+            format!(
+                "The function did not answer within {} ms. Look for an await that never ends, or raise total_timeout_ms.",
+                limit.as_millis()
+            ),
         ),
     }
 }
@@ -133,25 +147,39 @@ async fn receive(lease: &Lease, head: &RequestHead<'_>, body: Bytes) -> Result<O
             break;
         }
     }
-    let headers = response.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    let headers = response
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     Ok(Outcome { status: response.status.as_u16(), headers: headers.collect(), body: kept.freeze(), truncated })
 }
 
 fn failed(status: u16, code: &str, message: String) -> Outcome {
     let body = serde_json::json!({ "error": { "code": code, "message": message } }).to_string();
-    Outcome { status, headers: vec![("content-type".into(), "application/json".into())], body: body.into(), truncated: false }
+    Outcome {
+        status,
+        headers: vec![("content-type".into(), "application/json".into())],
+        body: body.into(),
+        truncated: false,
+    }
 }
 
 /// Text as it is; everything else as base64. A cut in the middle of a character is no reason for base64.
 fn text_of(body: &Bytes, truncated: bool) -> (String, bool) {
     match std::str::from_utf8(body) {
         Ok(text) => (text.to_owned(), false),
-        Err(error) if truncated && error.error_len().is_none() => (String::from_utf8_lossy(&body[..error.valid_up_to()]).into_owned(), false),
+        Err(error) if truncated && error.error_len().is_none() => {
+            (String::from_utf8_lossy(&body[..error.valid_up_to()]).into_owned(), false)
+        }
         Err(_) => (BASE64.encode(body), true),
     }
 }
 
-async fn collect(platform: &Platform, tail: &mut broadcast::Receiver<std::sync::Arc<Line>>, request_id: &str) -> Vec<darter_api::log::LogLine> {
+async fn collect(
+    platform: &Platform,
+    tail: &mut broadcast::Receiver<std::sync::Arc<Line>>,
+    request_id: &str,
+) -> Vec<darter_api::log::LogLine> {
     let filter = Filter { request_id: Some(request_id.to_owned()), ..Filter::default() };
     platform.apps.logs.flush().await;
     let mut lines = Vec::new();

@@ -216,7 +216,9 @@ impl Writer {
             function: String::new(),
             version: 0,
             request_id: String::new(),
-            message: format!("{lost} log lines before this one were dropped: they came faster than they could be kept. Log less, or less often."),
+            message: format!(
+                "{lost} log lines before this one were dropped: they came faster than they could be kept. Log less, or less often."
+            ),
         }
     }
 

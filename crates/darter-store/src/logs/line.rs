@@ -109,5 +109,9 @@ pub fn format_cursor(cursor: u64) -> String {
 
 /// Reads what [`format_cursor`] wrote.
 pub fn parse_cursor(text: &str) -> Option<u64> {
-    if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) { u64::from_str_radix(text, 16).ok() } else { None }
+    if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        u64::from_str_radix(text, 16).ok()
+    } else {
+        None
+    }
 }

@@ -57,7 +57,8 @@ impl Filter {
 
     /// Can a segment hold a line for this filter?
     fn may_be_in(&self, segment: &Summary) -> bool {
-        self.since.is_none_or(|since| segment.max_time >= since) && self.until.is_none_or(|until| segment.min_time < until)
+        self.since.is_none_or(|since| segment.max_time >= since)
+            && self.until.is_none_or(|until| segment.min_time < until)
     }
 }
 

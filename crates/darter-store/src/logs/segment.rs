@@ -103,7 +103,8 @@ pub fn scan(folder: &Path, first: u64) -> io::Result<Summary> {
 /// Opens a segment for writing at its end, after cutting away a torn last line.
 pub fn open_for_append(folder: &Path, summary: &Summary) -> io::Result<File> {
     fs::create_dir_all(folder)?;
-    let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(data_path(folder, summary.first))?;
+    let mut file =
+        OpenOptions::new().create(true).truncate(false).write(true).open(data_path(folder, summary.first))?;
     file.set_len(summary.bytes)?;
     file.seek(SeekFrom::End(0))?;
     Ok(file)

@@ -50,7 +50,8 @@ async fn messages(store: &LogStore, app: &AppId) -> Vec<String> {
 }
 
 fn newest_segment(folder: &tempfile::TempDir, app: &AppId) -> PathBuf {
-    let mut paths: Vec<_> = fs::read_dir(folder.path().join(app.as_str())).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir(folder.path().join(app.as_str())).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
     paths.sort();
     paths.pop().unwrap()

@@ -10,7 +10,11 @@ use crate::problem::Problem;
 /// Makes an app: running, empty, the caller's own.
 #[utoipa::path(post, path = "/apps", tag = "apps", operation_id = "app.create", request_body = CreateApp,
     responses((status = 201, description = "The new app", body = App)))]
-pub async fn create(Server(platform): Server, Caller(actor): Caller, Body(input): Body<CreateApp>) -> Result<(StatusCode, Json<App>), Problem> {
+pub async fn create(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Body(input): Body<CreateApp>,
+) -> Result<(StatusCode, Json<App>), Problem> {
     let app = darter_platform::app::create(&platform, &actor, input).await?;
     Ok((StatusCode::CREATED, Json(app)))
 }

@@ -26,7 +26,11 @@ pub struct AppQuery {
 /// The caller's apps, the newest first.
 #[utoipa::path(get, path = "/apps", tag = "apps", operation_id = "app.list", params(AppQuery),
     responses((status = 200, description = "A page of apps", body = Page<App>)))]
-pub async fn list(Server(platform): Server, Caller(actor): Caller, Query(query): Query<AppQuery>) -> Result<Json<Page<App>>, Problem> {
+pub async fn list(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Query(query): Query<AppQuery>,
+) -> Result<Json<Page<App>>, Problem> {
     let page = PageQuery { cursor: query.cursor, limit: query.limit };
     Ok(Json(darter_platform::app::list(&platform, &actor, query.state, &page).await?))
 }
@@ -42,13 +46,21 @@ pub async fn get(Server(platform): Server, Caller(actor): Caller, Path(app): Pat
 /// What runs now.
 #[utoipa::path(get, path = "/apps/{app}/instances", tag = "apps", operation_id = "app.instances", params(("app" = String, Path)),
     responses((status = 200, description = "Instances", body = Page<Instance>)))]
-pub async fn instances(Server(platform): Server, Caller(actor): Caller, Path(app): Path<AppId>) -> Result<Json<Page<Instance>>, Problem> {
+pub async fn instances(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path(app): Path<AppId>,
+) -> Result<Json<Page<Instance>>, Problem> {
     Ok(Json(darter_platform::app::instances(&platform, &actor, &app).await?))
 }
 
 /// Who may do what.
 #[utoipa::path(get, path = "/apps/{app}/members", tag = "apps", operation_id = "app.members", params(("app" = String, Path)),
     responses((status = 200, description = "Members", body = Page<Member>)))]
-pub async fn members(Server(platform): Server, Caller(actor): Caller, Path(app): Path<AppId>) -> Result<Json<Page<Member>>, Problem> {
+pub async fn members(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path(app): Path<AppId>,
+) -> Result<Json<Page<Member>>, Problem> {
     Ok(Json(darter_platform::app::members(&platform, &actor, &app).await?))
 }

@@ -14,7 +14,11 @@ use crate::problem::Problem;
 /// The app as a zip file, without values of secrets.
 #[utoipa::path(get, path = "/apps/{app}/export", tag = "apps", operation_id = "app.export", params(("app" = String, Path)),
     responses((status = 200, description = "A zip file", body = Vec<u8>, content_type = "application/zip")))]
-pub async fn export(Server(platform): Server, Caller(actor): Caller, Path(app): Path<AppId>) -> Result<Response, Problem> {
+pub async fn export(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path(app): Path<AppId>,
+) -> Result<Response, Problem> {
     let exported = darter_platform::app::export(&platform, &actor, &app).await?;
     let headers = [
         (CONTENT_TYPE, "application/zip".to_owned()),
@@ -28,7 +32,11 @@ pub async fn export(Server(platform): Server, Caller(actor): Caller, Path(app): 
 #[utoipa::path(post, path = "/apps/import", tag = "apps", operation_id = "app.import",
     request_body(content = Vec<u8>, content_type = "application/zip"),
     responses((status = 201, description = "The new app", body = App)))]
-pub async fn import(Server(platform): Server, Caller(actor): Caller, ZipFile(bytes): ZipFile) -> Result<(StatusCode, Json<App>), Problem> {
+pub async fn import(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    ZipFile(bytes): ZipFile,
+) -> Result<(StatusCode, Json<App>), Problem> {
     let app = darter_platform::app::import(&platform, &actor, bytes).await?;
     Ok((StatusCode::CREATED, Json(app)))
 }

@@ -13,7 +13,12 @@ use crate::problem::Problem;
 /// Makes a function: a draft, not published.
 #[utoipa::path(post, path = "/apps/{app}/functions", tag = "functions", operation_id = "function.create", request_body = CreateFunction,
     params(("app" = String, Path)), responses((status = 201, description = "The function; `ETag` is its revision", body = Function)))]
-pub async fn create(Server(platform): Server, Caller(actor): Caller, Path(app): Path<AppId>, Body(input): Body<CreateFunction>) -> Result<Response, Problem> {
+pub async fn create(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path(app): Path<AppId>,
+    Body(input): Body<CreateFunction>,
+) -> Result<Response, Problem> {
     let function = function::create(&platform, &actor, &app, input).await?;
     Ok((StatusCode::CREATED, tagged(function.revision, Json(function))).into_response())
 }
@@ -37,7 +42,11 @@ pub async fn update(
 /// Removes a function with all its versions.
 #[utoipa::path(delete, path = "/apps/{app}/functions/{name}", tag = "functions", operation_id = "function.delete",
     params(("app" = String, Path), ("name" = String, Path)), responses((status = 204, description = "It is gone")))]
-pub async fn delete(Server(platform): Server, Caller(actor): Caller, Path((app, name)): Path<(AppId, String)>) -> Result<StatusCode, Problem> {
+pub async fn delete(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path((app, name)): Path<(AppId, String)>,
+) -> Result<StatusCode, Problem> {
     function::remove(&platform, &actor, &app, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

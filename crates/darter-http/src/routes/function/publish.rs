@@ -27,6 +27,11 @@ pub async fn publish(
 /// Makes an old version live again, as it is.
 #[utoipa::path(post, path = "/apps/{app}/functions/{name}/rollback", tag = "functions", operation_id = "function.rollback", request_body = Rollback,
     params(("app" = String, Path), ("name" = String, Path)), responses((status = 200, description = "What is live now", body = Published)))]
-pub async fn rollback(Server(platform): Server, Caller(actor): Caller, Path((app, name)): Path<(AppId, String)>, Body(input): Body<Rollback>) -> Result<Json<Published>, Problem> {
+pub async fn rollback(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path((app, name)): Path<(AppId, String)>,
+    Body(input): Body<Rollback>,
+) -> Result<Json<Published>, Problem> {
     Ok(Json(function::rollback(&platform, &actor, (&app, &name), input.version).await?))
 }

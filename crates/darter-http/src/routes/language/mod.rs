@@ -70,6 +70,10 @@ async fn bridge(socket: WebSocket, language: Language) {
 /// Types of the SDK and the globals.
 #[utoipa::path(get, path = "/apps/{app}/typings", tag = "language", operation_id = "language.typings",
     params(("app" = String, Path)), responses((status = 200, description = "A list of `{path, text}`", body = Vec<serde_json::Value>)))]
-pub async fn typings(Server(platform): Server, Caller(actor): Caller, Path(app): Path<AppId>) -> Result<Json<Vec<Typing>>, Problem> {
+pub async fn typings(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path(app): Path<AppId>,
+) -> Result<Json<Vec<Typing>>, Problem> {
     Ok(Json(language::typings(&platform, &actor, &app).await?))
 }

@@ -25,7 +25,12 @@ pub fn router() -> OpenApiRouter<Arc<Platform>> {
 /// Lines that fit, the newest first.
 #[utoipa::path(get, path = "/apps/{app}/logs", tag = "logs", operation_id = "log.search",
     params(("app" = String, Path), LogQuery), responses((status = 200, description = "A page of lines", body = Page<LogLine>)))]
-pub async fn search(Server(platform): Server, Caller(actor): Caller, Path(app): Path<AppId>, Query(query): Query<LogQuery>) -> Result<Json<Page<LogLine>>, Problem> {
+pub async fn search(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path(app): Path<AppId>,
+    Query(query): Query<LogQuery>,
+) -> Result<Json<Page<LogLine>>, Problem> {
     Ok(Json(logs::search(&platform, &actor, &app, &query).await?))
 }
 
@@ -46,6 +51,8 @@ pub async fn tail(
         let lines = tail.next().await.ok().filter(|lines| !lines.is_empty())?;
         Some((stream::iter(lines), tail))
     });
-    let events = lines.flatten().map(|line| Ok(Event::default().event("log").id(&line.cursor).json_data(&line).unwrap_or_default()));
+    let events = lines
+        .flatten()
+        .map(|line| Ok(Event::default().event("log").id(&line.cursor).json_data(&line).unwrap_or_default()));
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }

@@ -31,6 +31,11 @@ pub struct MetricsQuery {
 /// Calls, errors and latencies, by function and over time.
 #[utoipa::path(get, path = "/apps/{app}/metrics", tag = "metrics", operation_id = "metrics.get",
     params(("app" = String, Path), MetricsQuery), responses((status = 200, description = "Numbers", body = Metrics)))]
-pub async fn get(Server(platform): Server, Caller(actor): Caller, Path(app): Path<AppId>, Query(query): Query<MetricsQuery>) -> Result<Json<Metrics>, Problem> {
+pub async fn get(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path(app): Path<AppId>,
+    Query(query): Query<MetricsQuery>,
+) -> Result<Json<Metrics>, Problem> {
     Ok(Json(metrics::metrics(&platform, &actor, &app, &query.range).await?))
 }

@@ -16,14 +16,23 @@ use crate::problem::Problem;
 /// What the app wants and has.
 #[utoipa::path(get, path = "/apps/{app}/dependencies", tag = "dependencies", operation_id = "dependency.get",
     params(("app" = String, Path)), responses((status = 200, description = "Wanted and installed", body = Dependencies)))]
-pub async fn get(Server(platform): Server, Caller(actor): Caller, Path(app): Path<AppId>) -> Result<Json<Dependencies>, Problem> {
+pub async fn get(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path(app): Path<AppId>,
+) -> Result<Json<Dependencies>, Problem> {
     Ok(Json(resource::dependencies(&platform, &actor, &app).await?))
 }
 
 /// Replaces the wanted list and starts an install.
 #[utoipa::path(put, path = "/apps/{app}/dependencies", tag = "dependencies", operation_id = "dependency.set", request_body = SetDependencies,
     params(("app" = String, Path)), responses((status = 202, description = "The install runs", body = Dependencies)))]
-pub async fn set(Server(platform): Server, Caller(actor): Caller, Path(app): Path<AppId>, Body(input): Body<SetDependencies>) -> Result<(StatusCode, Json<Dependencies>), Problem> {
+pub async fn set(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path(app): Path<AppId>,
+    Body(input): Body<SetDependencies>,
+) -> Result<(StatusCode, Json<Dependencies>), Problem> {
     let dependencies = resource::set_dependencies(&platform, &actor, &app, input).await?;
     Ok((StatusCode::ACCEPTED, Json(dependencies)))
 }
@@ -31,7 +40,11 @@ pub async fn set(Server(platform): Server, Caller(actor): Caller, Path(app): Pat
 /// Ends the install that runs.
 #[utoipa::path(delete, path = "/apps/{app}/dependencies/install", tag = "dependencies", operation_id = "dependency.cancel",
     params(("app" = String, Path)), responses((status = 204, description = "It ends")))]
-pub async fn cancel(Server(platform): Server, Caller(actor): Caller, Path(app): Path<AppId>) -> Result<StatusCode, Problem> {
+pub async fn cancel(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path(app): Path<AppId>,
+) -> Result<StatusCode, Problem> {
     resource::cancel_install(&platform, &actor, &app).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -40,13 +53,19 @@ pub async fn cancel(Server(platform): Server, Caller(actor): Caller, Path(app): 
 /// install, how the newest one ended.
 #[utoipa::path(get, path = "/apps/{app}/dependencies/install/events", tag = "dependencies", operation_id = "dependency.events",
     params(("app" = String, Path)), responses((status = 200, description = "Server-sent events", content_type = "text/event-stream")))]
-pub async fn events(Server(platform): Server, Caller(actor): Caller, Path(app): Path<AppId>) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+pub async fn events(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path(app): Path<AppId>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let install = resource::watch_install(&platform, &actor, &app).await?;
     let events = stream::unfold((Some(install), 0), |(install, seen)| async move {
         let (events, open) = install.as_ref()?.next(seen).await;
         let next = (install.filter(|_| open), seen + events.len());
         Some((stream::iter(events), next))
     });
-    let events = events.flatten().map(|event| Ok(Event::default().event(install_event(&event)).json_data(&event).unwrap_or_default()));
+    let events = events
+        .flatten()
+        .map(|event| Ok(Event::default().event(install_event(&event)).json_data(&event).unwrap_or_default()));
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }

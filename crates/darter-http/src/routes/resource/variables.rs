@@ -2,7 +2,7 @@
 
 use axum::Json;
 use darter_api::page::Page;
-use darter_api::resource::{Variable, SetValue};
+use darter_api::resource::{SetValue, Variable};
 use darter_core::AppId;
 use darter_platform::resource;
 use http::StatusCode;
@@ -13,21 +13,34 @@ use crate::problem::Problem;
 /// All of an app.
 #[utoipa::path(get, path = "/apps/{app}/environment", tag = "environment", operation_id = "variable.list",
     params(("app" = String, Path)), responses((status = 200, description = "All of the app", body = Page<Variable>)))]
-pub async fn list(Server(platform): Server, Caller(actor): Caller, Path(app): Path<AppId>) -> Result<Json<Page<Variable>>, Problem> {
+pub async fn list(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path(app): Path<AppId>,
+) -> Result<Json<Page<Variable>>, Problem> {
     Ok(Json(resource::variables(&platform, &actor, &app).await?))
 }
 
 /// Sets one; running instances have it when this answers.
 #[utoipa::path(put, path = "/apps/{app}/environment/{name}", tag = "environment", operation_id = "variable.set", request_body = SetValue,
     params(("app" = String, Path), ("name" = String, Path)), responses((status = 200, description = "What was set", body = Variable)))]
-pub async fn set(Server(platform): Server, Caller(actor): Caller, Path((app, name)): Path<(AppId, String)>, Body(input): Body<SetValue>) -> Result<Json<Variable>, Problem> {
+pub async fn set(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path((app, name)): Path<(AppId, String)>,
+    Body(input): Body<SetValue>,
+) -> Result<Json<Variable>, Problem> {
     Ok(Json(resource::set_variable(&platform, &actor, (&app, &name), input).await?))
 }
 
 /// Removes one.
 #[utoipa::path(delete, path = "/apps/{app}/environment/{name}", tag = "environment", operation_id = "variable.delete",
     params(("app" = String, Path), ("name" = String, Path)), responses((status = 204, description = "It is gone")))]
-pub async fn delete(Server(platform): Server, Caller(actor): Caller, Path((app, name)): Path<(AppId, String)>) -> Result<StatusCode, Problem> {
+pub async fn delete(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path((app, name)): Path<(AppId, String)>,
+) -> Result<StatusCode, Problem> {
     resource::remove_variable(&platform, &actor, &app, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -20,6 +20,11 @@ pub fn router() -> OpenApiRouter<Arc<Platform>> {
 /// Executes the draft with a chosen request. Publishes nothing.
 #[utoipa::path(post, path = "/apps/{app}/functions/{name}/run", tag = "functions", operation_id = "function.run", request_body = RunRequest,
     params(("app" = String, Path), ("name" = String, Path)), responses((status = 200, description = "What came back", body = RunResult)))]
-pub async fn run(Server(platform): Server, Caller(actor): Caller, Path((app, name)): Path<(AppId, String)>, Body(input): Body<RunRequest>) -> Result<Json<RunResult>, Problem> {
+pub async fn run(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path((app, name)): Path<(AppId, String)>,
+    Body(input): Body<RunRequest>,
+) -> Result<Json<RunResult>, Problem> {
     Ok(Json(darter_platform::run::run(&platform, &actor, (&app, &name), input).await?))
 }
