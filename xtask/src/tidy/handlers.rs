@@ -9,10 +9,15 @@ pub fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in routes {
         let mut start: Option<(usize, &str)> = None;
+        let mut route = false;
         for (number, line) in file.lines() {
+            route |= line.starts_with("#[utoipa::path");
             match start {
-                None if line.starts_with("async fn ") || (line.starts_with("pub") && line.contains("async fn ")) => {
+                None if route
+                    && (line.starts_with("async fn ") || (line.starts_with("pub") && line.contains("async fn "))) =>
+                {
                     start = Some((number, line));
+                    route = false;
                 }
                 Some((first, head)) if line == "}" => {
                     let length = number - first + 1;

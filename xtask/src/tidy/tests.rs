@@ -52,10 +52,14 @@ fn unsafe_code_outside_its_homes_is_found() {
 
 #[test]
 fn a_long_handler_is_found_and_a_short_one_is_not() {
-    let handler = |body: usize| format!("//! .\npub async fn create() -> u8 {{\n{}}}\n", "    f();\n".repeat(body));
+    let handler = |body: usize| {
+        format!("//! .\n#[utoipa::path(\n  post\n)]\npub async fn create() -> u8 {{\n{}}}\n", "    f();\n".repeat(body))
+    };
     let path = "crates/darter-http/src/routes/app/create.rs";
     assert!(check(super::handlers::check, &[(path, &handler(23))]).is_empty());
-    assert_eq!(check(super::handlers::check, &[(path, &handler(24))]), [format!("{path}:2")]);
+    assert_eq!(check(super::handlers::check, &[(path, &handler(24))]), [format!("{path}:5")]);
+    let pump = format!("//! .\nasync fn pump() {{\n{}}}\n", "    f();\n".repeat(40));
+    assert!(check(super::handlers::check, &[(path, &pump)]).is_empty());
 }
 
 #[test]
