@@ -159,7 +159,11 @@ impl Ladder {
     fn idle_for(self, ms: u64, rest: &Rest) -> Step {
         if rest.freezer {
             let asleep = ms >= rest.freeze_after_ms;
-            return if asleep { (Self { state: InstanceState::Frozen, ..self }, Some(Action::Freeze)) } else { (self, None) };
+            return if asleep {
+                (Self { state: InstanceState::Frozen, ..self }, Some(Action::Freeze))
+            } else {
+                (self, None)
+            };
         }
         if ms >= rest.freeze_after_ms.saturating_add(rest.stop_after_ms) && !rest.keep {
             return (Self { state: InstanceState::Stopping, ..self }, Some(Action::Drain));
@@ -295,7 +299,10 @@ mod tests {
         }
         for state in [S::Starting, S::Active, S::Idle, S::Frozen, S::Stopping] {
             for event in [E::Began, E::Ended, E::Loaded, E::Crashed, E::Stuck, E::Stop] {
-                assert!(rows.iter().any(|(ladder, one, _)| ladder.state == state && *one == event), "{state:?} {event:?}");
+                assert!(
+                    rows.iter().any(|(ladder, one, _)| ladder.state == state && *one == event),
+                    "{state:?} {event:?}"
+                );
             }
             assert!(rows.iter().any(|(ladder, one, _)| ladder.state == state && matches!(one, E::Quiet { .. })));
         }

@@ -38,35 +38,41 @@ fn show(what: &str, sorted: &[u128]) {
 }
 
 fn main() {
-    world(|config| config.pool.size = 2, |world| async move {
-        let (whole, lease) = first_answers(&world, 60, true).await;
-        show("first answer, pool filled", &whole);
-        show("  of which acquire", &lease);
-        let limits = AppLimits { freeze_after_ms: 500, ..AppLimits::default() };
-        let app = world.app(limits, &[("hello", "return 'hello'")]);
-        world.call(&app, "/hello").await;
-        let mut thaws = Vec::new();
-        for _ in 0..10 {
-            world.stands(&app, &[InstanceState::Frozen]).await;
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            let begun = Instant::now();
+    world(
+        |config| config.pool.size = 2,
+        |world| async move {
+            let (whole, lease) = first_answers(&world, 60, true).await;
+            show("first answer, pool filled", &whole);
+            show("  of which acquire", &lease);
+            let limits = AppLimits { freeze_after_ms: 500, ..AppLimits::default() };
+            let app = world.app(limits, &[("hello", "return 'hello'")]);
             world.call(&app, "/hello").await;
-            thaws.push(begun.elapsed().as_micros());
-        }
-        thaws.sort_unstable();
-        show("first answer, frozen", &thaws);
-        println!("memory of an instance: {} KiB", world.engine.status(&app)[0].memory_bytes >> 10);
-        let held = world.engine.acquire(&app).await.unwrap();
-        let count = 1_000_000u32;
-        let begun = Instant::now();
-        for _ in 0..count {
-            drop(world.engine.acquire(&app).await.unwrap());
-        }
-        println!("hot acquire and release: {} ns", begun.elapsed().as_nanos() / u128::from(count));
-        drop(held);
-    });
-    world(|config| config.pool.size = 0, |world| async move {
-        let (whole, _) = first_answers(&world, 20, false).await;
-        show("first answer, pool empty", &whole);
-    });
+            let mut thaws = Vec::new();
+            for _ in 0..10 {
+                world.stands(&app, &[InstanceState::Frozen]).await;
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                let begun = Instant::now();
+                world.call(&app, "/hello").await;
+                thaws.push(begun.elapsed().as_micros());
+            }
+            thaws.sort_unstable();
+            show("first answer, frozen", &thaws);
+            println!("memory of an instance: {} KiB", world.engine.status(&app)[0].memory_bytes >> 10);
+            let held = world.engine.acquire(&app).await.unwrap();
+            let count = 1_000_000u32;
+            let begun = Instant::now();
+            for _ in 0..count {
+                drop(world.engine.acquire(&app).await.unwrap());
+            }
+            println!("hot acquire and release: {} ns", begun.elapsed().as_nanos() / u128::from(count));
+            drop(held);
+        },
+    );
+    world(
+        |config| config.pool.size = 0,
+        |world| async move {
+            let (whole, _) = first_answers(&world, 20, false).await;
+            show("first answer, pool empty", &whole);
+        },
+    );
 }

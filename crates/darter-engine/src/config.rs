@@ -203,7 +203,10 @@ impl EngineConfig {
         match url::Url::parse(&self.npm_registry) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty() => {}
             Ok(_) | Err(_) => {
-                return wrong("engine.npm_registry", "must be the http:// or https:// address of an npm registry, without a user name");
+                return wrong(
+                    "engine.npm_registry",
+                    "must be the http:// or https:// address of an npm registry, without a user name",
+                );
             }
         }
         if self.pool.size > 256 {
@@ -217,7 +220,9 @@ impl EngineConfig {
 
 impl EgressConfig {
     fn validate(&self) -> Result<(), ConfigError> {
-        for (key, hosts) in [("engine.egress.allow_hosts", &self.allow_hosts), ("engine.egress.deny_hosts", &self.deny_hosts)] {
+        for (key, hosts) in
+            [("engine.egress.allow_hosts", &self.allow_hosts), ("engine.egress.deny_hosts", &self.deny_hosts)]
+        {
             if let Some(bad) = hosts.iter().find(|host| !is_host_pattern(host)) {
                 return wrong(key, format!("{bad:?} is not of the form example.org or *.example.org"));
             }
@@ -226,7 +231,10 @@ impl EgressConfig {
             return wrong("engine.egress.connections", "must be 1–4096");
         }
         if self.rate < 1_024 || self.burst < 64 << 10 {
-            return wrong("engine.egress.rate", "must be at least 1024 bytes per second, with a burst of at least 65536");
+            return wrong(
+                "engine.egress.rate",
+                "must be at least 1024 bytes per second, with a burst of at least 65536",
+            );
         }
         if self.connect_timeout_ms == 0 || self.idle_timeout_ms == 0 {
             return wrong("engine.egress.idle_timeout_ms", "timeouts must be at least 1 ms; there is no \"never\"");
@@ -241,7 +249,10 @@ impl InstallConfig {
             return wrong("engine.install.timeout_ms", "must be 1000–3600000");
         }
         if self.memory_bytes < 128 << 20 || self.cpu_millis < 100 || self.pids < 16 {
-            return wrong("engine.install.memory_bytes", "npm needs at least 128 MiB, 100 thousandths of a core and 16 processes");
+            return wrong(
+                "engine.install.memory_bytes",
+                "npm needs at least 128 MiB, 100 thousandths of a core and 16 processes",
+            );
         }
         if self.max_bytes == 0 || self.max_files == 0 || self.concurrent == 0 {
             return wrong("engine.install.max_bytes", "max_bytes, max_files and concurrent must be at least 1");
@@ -253,7 +264,10 @@ impl InstallConfig {
 impl LanguageConfig {
     fn validate(&self) -> Result<(), ConfigError> {
         if self.memory_bytes < 128 << 20 || self.cpu_millis < 100 || self.concurrent == 0 {
-            return wrong("engine.language.memory_bytes", "a language server needs at least 128 MiB and 100 thousandths of a core");
+            return wrong(
+                "engine.language.memory_bytes",
+                "a language server needs at least 128 MiB and 100 thousandths of a core",
+            );
         }
         Ok(())
     }
@@ -261,7 +275,8 @@ impl LanguageConfig {
 
 fn is_host_pattern(pattern: &str) -> bool {
     let host = pattern.strip_prefix("*.").unwrap_or(pattern);
-    let label = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let label =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     host.parse::<IpAddr>().is_ok() || host.split('.').all(label)
 }
 

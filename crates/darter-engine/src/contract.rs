@@ -134,7 +134,12 @@ pub trait Engine: Send + Sync + 'static {
     /// Installs dependencies in a sandbox; the last message is `Installed` or `Failed`. Dropping the receiver cancels.
     async fn install(&self, request: InstallRequest) -> Result<mpsc::Receiver<InstallProgress>, Fault>;
     /// Starts a TypeScript language server over these files and the app's installed packages, in a sandbox.
-    async fn language_server(&self, app: &AppId, files: Vec<ProjectFile>, dependencies: Option<String>) -> Result<LanguageServer, Fault>;
+    async fn language_server(
+        &self,
+        app: &AppId,
+        files: Vec<ProjectFile>,
+        dependencies: Option<String>,
+    ) -> Result<LanguageServer, Fault>;
     /// Deletes what the engine keeps on disk for an app that is gone.
     async fn forget(&self, app: &AppId);
     /// Ends everything, draining for at most `grace_ms`.

@@ -53,12 +53,15 @@ impl Proxy {
     /// Serves one connection.
     pub async fn handle<S: AsyncRead + AsyncWrite + Unpin>(&self, mut client: S) {
         let Ok(_place) = self.meter.places.try_acquire() else {
-            return refuse(&mut client, 429, "Too many outgoing connections are open. Close some, or reuse them.").await;
+            return refuse(&mut client, 429, "Too many outgoing connections are open. Close some, or reuse them.")
+                .await;
         };
         let (request, rest) = match timeout(HEAD_DEADLINE, read_head(&mut client)).await {
             Ok(Ok(Some(read))) => read,
             Ok(Ok(None)) => return,
-            Ok(Err(why)) => return refuse(&mut client, 400, &format!("The proxy did not understand the request: {why}.")).await,
+            Ok(Err(why)) => {
+                return refuse(&mut client, 400, &format!("The proxy did not understand the request: {why}.")).await;
+            }
             Err(_) => return refuse(&mut client, 408, "The proxy waited 10 s for the request's head.").await,
         };
         match self.reach(&request).await {
@@ -83,7 +86,10 @@ impl Proxy {
             match timeout(self.connect, TcpStream::connect(address)).await {
                 Ok(Ok(stream)) => return Ok(stream),
                 Ok(Err(error)) => failed = Some((502, format!("Connecting to {target} failed: {error}."))),
-                Err(_) => failed = Some((504, format!("Connecting to {target} took longer than {} ms.", self.connect.as_millis()))),
+                Err(_) => {
+                    failed =
+                        Some((504, format!("Connecting to {target} took longer than {} ms.", self.connect.as_millis())))
+                }
             }
         }
         Err(failed.unwrap_or_else(|| refused(reason.unwrap_or_else(|| "it has no address".into()))))
@@ -97,7 +103,13 @@ impl Proxy {
         }
     }
 
-    async fn join<S: AsyncRead + AsyncWrite + Unpin>(&self, mut client: S, mut origin: TcpStream, request: ProxyRequest, rest: Vec<u8>) {
+    async fn join<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        mut client: S,
+        mut origin: TcpStream,
+        request: ProxyRequest,
+        rest: Vec<u8>,
+    ) {
         let opened = match request.forward {
             Some(head) => origin.write_all(&head).await,
             None => client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await,
@@ -114,7 +126,12 @@ impl Proxy {
         let _ = tokio::try_join!(out, back);
     }
 
-    async fn copy<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(&self, from: &mut R, to: &mut W, way: Way) -> std::io::Result<()> {
+    async fn copy<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+        &self,
+        from: &mut R,
+        to: &mut W,
+        way: Way,
+    ) -> std::io::Result<()> {
         let mut buffer = vec![0; CHUNK];
         loop {
             let length = timeout(self.idle, from.read(&mut buffer)).await??;

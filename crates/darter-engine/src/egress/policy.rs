@@ -81,7 +81,9 @@ fn matches(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix("*.") {
         Some(parent) => {
             let tail = host.len().checked_sub(parent.len()).filter(|at| *at > 1);
-            tail.is_some_and(|at| host.is_char_boundary(at) && host[at..].eq_ignore_ascii_case(parent) && host[..at].ends_with('.'))
+            tail.is_some_and(|at| {
+                host.is_char_boundary(at) && host[at..].eq_ignore_ascii_case(parent) && host[..at].ends_with('.')
+            })
         }
         None => pattern.eq_ignore_ascii_case(host),
     }
@@ -125,6 +127,8 @@ mod tests {
         let at = |host, address: &str| policy.check_address(host, address.parse().unwrap()).is_ok();
         assert!(at("x", "10.1.2.3:80") && at("x", "[::ffff:10.1.2.3]:80") && !at("x", "10.2.0.1:80"));
         assert!(!at("x", "8.8.8.8:443") && !at("x", "[::ffff:8.8.8.8]:443") && !at("x", "10.1.9.1:80"));
-        assert!(at("npm.internal", "127.0.0.1:4873") && !at("npm.internal", "127.0.0.1:80") && !at("x", "127.0.0.1:4873"));
+        assert!(
+            at("npm.internal", "127.0.0.1:4873") && !at("npm.internal", "127.0.0.1:80") && !at("x", "127.0.0.1:4873")
+        );
     }
 }

@@ -19,12 +19,16 @@ pub fn parse(input: &[u8]) -> Result<Option<(ProxyRequest, usize)>, &'static str
     let mut request = httparse::Request::new(&mut headers);
     let length = match request.parse(input) {
         Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) if input.len() >= MAX_HEAD => return Err("the request head is longer than 16 KiB"),
+        Ok(httparse::Status::Partial) if input.len() >= MAX_HEAD => {
+            return Err("the request head is longer than 16 KiB");
+        }
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => return Err("more than 100 headers"),
         Err(_) => return Err("this is not an HTTP/1 request"),
     };
-    let (Some(method), Some(target)) = (request.method, request.path) else { return Err("this is not an HTTP/1 request") };
+    let (Some(method), Some(target)) = (request.method, request.path) else {
+        return Err("this is not an HTTP/1 request");
+    };
     let parsed = if method == "CONNECT" {
         let (host, port) = authority(target, None)?;
         ProxyRequest { host, port, forward: None }
@@ -43,7 +47,8 @@ fn absolute(method: &str, target: &str, headers: &[httparse::Header<'_>]) -> Res
     let (host, port) = authority(&rest[..end], Some(80))?;
     let path = rest[end..].split('#').next().unwrap_or_default();
     let slash = if path.starts_with('/') { "" } else { "/" };
-    let mut head = format!("{method} {slash}{path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", &rest[..end]).into_bytes();
+    let mut head =
+        format!("{method} {slash}{path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", &rest[..end]).into_bytes();
     for header in headers.iter().filter(|header| !is_hop_by_hop(header.name)) {
         head.extend_from_slice(header.name.as_bytes());
         head.extend_from_slice(b": ");
@@ -55,8 +60,15 @@ fn absolute(method: &str, target: &str, headers: &[httparse::Header<'_>]) -> Res
 }
 
 fn is_hop_by_hop(name: &str) -> bool {
-    const DROPPED: [&str; 7] =
-        ["host", "connection", "proxy-connection", "proxy-authorization", "proxy-authenticate", "keep-alive", "upgrade"];
+    const DROPPED: [&str; 7] = [
+        "host",
+        "connection",
+        "proxy-connection",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "keep-alive",
+        "upgrade",
+    ];
     DROPPED.iter().any(|dropped| name.eq_ignore_ascii_case(dropped))
 }
 

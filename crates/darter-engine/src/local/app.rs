@@ -180,7 +180,10 @@ impl App {
     /// Nothing runs, starts or waits, and no crash has to be remembered.
     pub fn is_at_rest(&self, state: &State) -> bool {
         let remembering = state.remember_until.is_some_and(|until| until > Instant::now());
-        self.instances.load().is_empty() && state.starting == 0 && self.waiting.load(Ordering::Acquire) == 0 && !remembering
+        self.instances.load().is_empty()
+            && state.starting == 0
+            && self.waiting.load(Ordering::Acquire) == 0
+            && !remembering
     }
 
     /// Somebody waits.

@@ -36,12 +36,25 @@ pub enum Order<'a> {
         module_path: Option<&'a str>,
         limits: OrderLimits,
     },
-    Publish { function: &'a FunctionCode },
-    Remove { name: &'a str },
-    Environment { env: &'a BTreeMap<String, String> },
-    Draft { id: &'a str, function: &'a FunctionCode },
-    Pin { function: &'a FunctionCode },
-    Ping { seq: u64 },
+    Publish {
+        function: &'a FunctionCode,
+    },
+    Remove {
+        name: &'a str,
+    },
+    Environment {
+        env: &'a BTreeMap<String, String>,
+    },
+    Draft {
+        id: &'a str,
+        function: &'a FunctionCode,
+    },
+    Pin {
+        function: &'a FunctionCode,
+    },
+    Ping {
+        seq: u64,
+    },
     Drain,
 }
 
@@ -66,12 +79,17 @@ impl Order<'_> {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "ev", rename_all = "snake_case")]
 pub enum Word {
-    Hello { protocol: u32 },
+    Hello {
+        protocol: u32,
+    },
     Loaded {
         #[serde(default)]
         errors: Vec<serde_json::Value>,
     },
-    Published { name: String, version: u32 },
+    Published {
+        name: String,
+        version: u32,
+    },
     Log {
         #[serde(default)]
         level: String,
@@ -86,7 +104,9 @@ pub enum Word {
         #[serde(default)]
         message: String,
     },
-    Pong { seq: u64 },
+    Pong {
+        seq: u64,
+    },
     Stuck,
     Drained,
     #[serde(other)]
@@ -101,7 +121,9 @@ impl Ear {
     pub async fn next(&mut self) -> Option<Result<Word, &'static str>> {
         let line = match self.0.next().await? {
             Ok(line) => line,
-            Err(tokio_util::codec::LinesCodecError::MaxLineLengthExceeded) => return Some(Err("a line longer than 256 KiB")),
+            Err(tokio_util::codec::LinesCodecError::MaxLineLengthExceeded) => {
+                return Some(Err("a line longer than 256 KiB"));
+            }
             // A reset: the process has ended.
             Err(tokio_util::codec::LinesCodecError::Io(_)) => return None,
         };

@@ -47,7 +47,10 @@ impl From<std::io::Error> for Failed {
 impl From<SandboxError> for Failed {
     fn from(error: SandboxError) -> Self {
         tracing::error!(%error, "no sandbox for a dependency install");
-        failed("dependencies.sandbox", "The server could not make a sandbox for the install. Try again; if it stays, tell its operator.")
+        failed(
+            "dependencies.sandbox",
+            "The server could not make a sandbox for the install. Try again; if it stays, tell its operator.",
+        )
     }
 }
 
@@ -66,7 +69,8 @@ impl Shared {
                 // Nobody watches any more: dropping the work ends its sandbox and removes its folder.
                 () = events.closed() => return,
             };
-            let last = end.unwrap_or_else(|Failed { code, message }| InstallProgress::Failed { code: code.into(), message });
+            let last =
+                end.unwrap_or_else(|Failed { code, message }| InstallProgress::Failed { code: code.into(), message });
             // Who watched may have gone.
             let _ = events.send(last).await;
             drop(place);
@@ -92,8 +96,12 @@ impl Work<'_> {
         self.phase("resolve");
         self.npm(&app).await?;
         self.phase("store");
-        let lockfile = layout::read_tenant_file(&app, "package-lock.json", LOCKFILE)
-            .map_err(|_| failed("dependencies.lockfile", "npm left no usable package-lock.json behind. Remove packages that change it, and try again."))?;
+        let lockfile = layout::read_tenant_file(&app, "package-lock.json", LOCKFILE).map_err(|_| {
+            failed(
+                "dependencies.lockfile",
+                "npm left no usable package-lock.json behind. Remove packages that change it, and try again.",
+            )
+        })?;
         let packages = installed(&lockfile, &self.request.packages)?;
         let bytes = self.measure(&app).await?;
         let digest = digest([self.engine.runtime.digest.as_bytes(), lockfile.as_bytes()]);
@@ -115,7 +123,15 @@ impl Work<'_> {
         let config = &self.engine.config;
         let mut binds = self.engine.runtime.binds();
         binds.push(Bind::writable(app, "/app"));
-        let npm = ["/runtime/bin/node", "/runtime/npm/bin/npm-cli.js", "install", "--omit=dev", "--no-audit", "--no-fund", "--save-exact=false"];
+        let npm = [
+            "/runtime/bin/node",
+            "/runtime/npm/bin/npm-cli.js",
+            "install",
+            "--omit=dev",
+            "--no-audit",
+            "--no-fund",
+            "--save-exact=false",
+        ];
         let job = Job {
             argv: npm.map(str::to_owned).into(),
             cwd: "/app",
@@ -160,13 +176,17 @@ impl Work<'_> {
             }
             return Ok(0);
         }
-        let size = tokio::task::spawn_blocking(move || layout::measure(&modules)).await.map_err(std::io::Error::other)??;
+        let size =
+            tokio::task::spawn_blocking(move || layout::measure(&modules)).await.map_err(std::io::Error::other)??;
         if size.bytes > limits.max_bytes || size.files > limits.max_files {
             return Err(failed(
                 "dependencies.too_large",
                 format!(
                     "The packages take {} MiB in {} files; {} MiB and {} files are allowed. Leave out what is not needed.",
-                    size.bytes >> 20, size.files, limits.max_bytes >> 20, limits.max_files
+                    size.bytes >> 20,
+                    size.files,
+                    limits.max_bytes >> 20,
+                    limits.max_files
                 ),
             ));
         }
@@ -208,7 +228,11 @@ impl Work<'_> {
         let target = target.to_path_buf();
         let stored = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
             let app = build.path().join("app");
-            for (from, to) in [(app.join("node_modules"), "node_modules"), (app.join("package-lock.json"), "package-lock.json"), (build.path().join("cache"), ".cache")] {
+            for (from, to) in [
+                (app.join("node_modules"), "node_modules"),
+                (app.join("package-lock.json"), "package-lock.json"),
+                (build.path().join("cache"), ".cache"),
+            ] {
                 match std::fs::rename(from, build.path().join(to)) {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
                     Ok(()) | Err(_) => {}
@@ -239,10 +263,17 @@ struct Locked {
 
 /// What is installed at the top level, of what was asked for.
 fn installed(lockfile: &str, wanted: &BTreeMap<String, String>) -> Result<Vec<InstalledPackage>, Failed> {
-    let lock: Lockfile = serde_json::from_str(lockfile)
-        .map_err(|_| failed("dependencies.lockfile", "npm left a package-lock.json behind that cannot be read. Try again without the old lockfile."))?;
+    let lock: Lockfile = serde_json::from_str(lockfile).map_err(|_| {
+        failed(
+            "dependencies.lockfile",
+            "npm left a package-lock.json behind that cannot be read. Try again without the old lockfile.",
+        )
+    })?;
     let version = |name: &String| Some(lock.packages.get(&format!("node_modules/{name}"))?.version.clone());
-    Ok(wanted.keys().filter_map(|name| Some(InstalledPackage { name: name.clone(), version: version(name)? })).collect())
+    Ok(wanted
+        .keys()
+        .filter_map(|name| Some(InstalledPackage { name: name.clone(), version: version(name)? }))
+        .collect())
 }
 
 /// npm's end, in words.
@@ -250,12 +281,16 @@ fn explain(ended: Ended, output: &[String], timeout_ms: u64, memory: u64) -> Res
     let exit = match ended {
         Ended::Exit(exit) => exit,
         Ended::TimedOut => {
-            let text = format!("The install took longer than {} s. Use fewer or smaller packages, and try again.", timeout_ms / 1_000);
+            let text = format!(
+                "The install took longer than {} s. Use fewer or smaller packages, and try again.",
+                timeout_ms / 1_000
+            );
             return Err(failed("dependencies.timeout", text));
         }
     };
     if exit.reason == ExitReason::OutOfMemory || (exit.oom_kills > 0 && exit.reason != ExitReason::Code(0)) {
-        let text = format!("The install needed more than {} MiB of memory. Use fewer or smaller packages.", memory >> 20);
+        let text =
+            format!("The install needed more than {} MiB of memory. Use fewer or smaller packages.", memory >> 20);
         return Err(failed("dependencies.out_of_memory", text));
     }
     if exit.reason == ExitReason::Code(0) {
@@ -266,21 +301,48 @@ fn explain(ended: Ended, output: &[String], timeout_ms: u64, memory: u64) -> Res
 
 fn explain_output(output: &[String]) -> Failed {
     let code = output.iter().find_map(|line| line.split_once("npm error code ")).map(|(_, code)| code.trim());
-    let said = |needle: &str| output.iter().find(|line| line.contains(needle)).map(|line| line.trim_start_matches("npm error").trim().to_owned());
+    let said = |needle: &str| {
+        output
+            .iter()
+            .find(|line| line.contains(needle))
+            .map(|line| line.trim_start_matches("npm error").trim().to_owned())
+    };
     let tail = || output[output.len().saturating_sub(LAST_LINES)..].join("\n");
     match code {
-        Some("E404") => failed("dependencies.not_found", format!("{} Check the package's name.", said("error 404 ").unwrap_or_else(|| "A package does not exist.".into()))),
-        Some("ETARGET" | "EINVALIDTAGNAME" | "ENOVERSIONS") => {
-            failed("dependencies.no_version", format!("{} Choose a version that exists.", said("error notarget").or_else(|| said("No versions")).unwrap_or_else(|| "A package has no such version.".into())))
-        }
+        Some("E404") => failed(
+            "dependencies.not_found",
+            format!(
+                "{} Check the package's name.",
+                said("error 404 ").unwrap_or_else(|| "A package does not exist.".into())
+            ),
+        ),
+        Some("ETARGET" | "EINVALIDTAGNAME" | "ENOVERSIONS") => failed(
+            "dependencies.no_version",
+            format!(
+                "{} Choose a version that exists.",
+                said("error notarget")
+                    .or_else(|| said("No versions"))
+                    .unwrap_or_else(|| "A package has no such version.".into())
+            ),
+        ),
         Some("ERESOLVE") => failed("dependencies.conflict", format!("The packages do not fit together:\n{}", tail())),
-        Some("ENOSPC") => failed("dependencies.disk", "There was no room left for the packages. Use fewer or smaller ones, or tell the operator."),
+        Some("ENOSPC") => failed(
+            "dependencies.disk",
+            "There was no room left for the packages. Use fewer or smaller ones, or tell the operator.",
+        ),
         Some("E403" | "ENOTFOUND" | "ECONNREFUSED" | "ETIMEDOUT" | "ECONNRESET" | "EAI_AGAIN" | "ENETUNREACH") => {
-            failed("dependencies.network", format!("A package could not be fetched. Packages come from the server's npm registry and from addresses its operator allows.\n{}", tail()))
+            failed(
+                "dependencies.network",
+                format!(
+                    "A package could not be fetched. Packages come from the server's npm registry and from addresses its operator allows.\n{}",
+                    tail()
+                ),
+            )
         }
-        _ if output.iter().any(|line| line.contains("npm error command")) => {
-            failed("dependencies.script_failed", format!("A package's install script failed. Its last lines:\n{}", tail()))
-        }
+        _ if output.iter().any(|line| line.contains("npm error command")) => failed(
+            "dependencies.script_failed",
+            format!("A package's install script failed. Its last lines:\n{}", tail()),
+        ),
         _ => failed("dependencies.failed", format!("npm could not install the packages. Its last lines:\n{}", tail())),
     }
 }
@@ -294,7 +356,10 @@ mod tests {
         let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
         let rows = [
             ("npm error code E404\nnpm error 404 'nope@*' is not in this registry.", "dependencies.not_found"),
-            ("npm error code ETARGET\nnpm error notarget No matching version found for x@99.", "dependencies.no_version"),
+            (
+                "npm error code ETARGET\nnpm error notarget No matching version found for x@99.",
+                "dependencies.no_version",
+            ),
             ("npm error code ERESOLVE\nnpm error x", "dependencies.conflict"),
             ("npm error code ECONNREFUSED", "dependencies.network"),
             ("npm error code 1\nnpm error path /app\nnpm error command sh -c exit 1", "dependencies.script_failed"),

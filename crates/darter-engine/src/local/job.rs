@@ -66,7 +66,8 @@ pub fn limits(cpu_millis: u32, memory: u64, pids: u32) -> Limits {
 impl Job {
     /// Runs it. Dropping the future ends the program.
     pub async fn run(self, launcher: &LauncherClient, each: impl FnMut(String)) -> Result<Ended, SandboxError> {
-        let broken = |error: std::io::Error| SandboxError::Build { step: "making a pipe".into(), reason: error.to_string() };
+        let broken =
+            |error: std::io::Error| SandboxError::Build { step: "making a pipe".into(), reason: error.to_string() };
         let (inside, ours) = output::pipe().map_err(broken)?;
         let spec = Spec {
             root: root(self.binds, 256 << 20),

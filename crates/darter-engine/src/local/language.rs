@@ -36,11 +36,13 @@ impl Shared {
         dependencies: Option<String>,
     ) -> Result<LanguageServer, Fault> {
         let place = Arc::clone(&self.languages).try_acquire_owned().map_err(|_| {
-            let message = "All places for editors with completion are taken. Try again in a minute; editing works without.";
+            let message =
+                "All places for editors with completion are taken. Try again in a minute; editing works without.";
             Fault::new(Kind::Unavailable, "language.too_many", message).retry_after(60)
         })?;
         let build = self.layout.build("language").map_err(Fault::internal)?;
-        let build = tokio::task::spawn_blocking(move || write_project(build, &files)).await.map_err(Fault::internal)??;
+        let build =
+            tokio::task::spawn_blocking(move || write_project(build, &files)).await.map_err(Fault::internal)??;
         let (inside_in, stdin) = input_pipe().map_err(Fault::internal)?;
         let (inside_out, stdout) = output::pipe().map_err(Fault::internal)?;
         let mut binds = self.runtime.binds();
@@ -55,7 +57,11 @@ impl Shared {
         let config = &self.config.language;
         let spec = Spec {
             root: job::root(binds, 128 << 20),
-            argv: ["/bin/sh", "-c", COPY, "sh"].into_iter().map(str::to_owned).chain(self.runtime.language_server.iter().cloned()).collect(),
+            argv: ["/bin/sh", "-c", COPY, "sh"]
+                .into_iter()
+                .map(str::to_owned)
+                .chain(self.runtime.language_server.iter().cloned())
+                .collect(),
             env: job::environment(None),
             cwd: "/work".into(),
             fds: Vec::new(),
@@ -68,7 +74,11 @@ impl Shared {
             let message = "The language server could not be started. Editing works without; try again later.";
             Fault::new(Kind::Unavailable, "language.start_failed", message).caused_by(error)
         })?;
-        Ok(LanguageServer { stdin: Box::new(stdin), stdout: Box::new(stdout), guard: Box::new((sandbox, build, place)) })
+        Ok(LanguageServer {
+            stdin: Box::new(stdin),
+            stdout: Box::new(stdout),
+            guard: Box::new((sandbox, build, place)),
+        })
     }
 }
 
@@ -79,7 +89,11 @@ fn input_pipe() -> std::io::Result<(std::os::fd::OwnedFd, Sender)> {
 
 fn write_project(build: Build, files: &[ProjectFile]) -> Result<Build, Fault> {
     if files.len() > MAX_FILES || files.iter().map(|file| file.text.len()).sum::<usize>() > MAX_BYTES {
-        return Err(Fault::new(Kind::TooLarge, "language.too_large", "The app has too many functions for completion in the editor. Editing works without."));
+        return Err(Fault::new(
+            Kind::TooLarge,
+            "language.too_large",
+            "The app has too many functions for completion in the editor. Editing works without.",
+        ));
     }
     let project = build.path().join("project");
     write(&project.join("tsconfig.json"), tsconfig().as_bytes())?;
@@ -104,7 +118,10 @@ fn plain(path: &str) -> Result<&Path, Fault> {
     let path = Path::new(path);
     let ours = path.starts_with("node_modules") || path.starts_with(".darter") || path == Path::new("tsconfig.json");
     if ours || path.as_os_str().is_empty() || !path.components().all(|part| matches!(part, Component::Normal(_))) {
-        return Err(Fault::invalid("language.path", "A file's path leads out of the project, or is one of the project's own."));
+        return Err(Fault::invalid(
+            "language.path",
+            "A file's path leads out of the project, or is one of the project's own.",
+        ));
     }
     Ok(path)
 }
@@ -130,7 +147,9 @@ mod tests {
 
     #[test]
     fn a_path_that_leads_out_of_the_project_is_refused() {
-        for bad in ["", "..", "../x.ts", "/etc/x.ts", "a/../../x.ts", "node_modules/x.ts", "tsconfig.json", ".darter/x.d.ts"] {
+        for bad in
+            ["", "..", "../x.ts", "/etc/x.ts", "a/../../x.ts", "node_modules/x.ts", "tsconfig.json", ".darter/x.d.ts"]
+        {
             assert!(plain(bad).is_err(), "{bad}");
         }
         for good in ["hello.ts", "api/users.ts", "a.b.ts"] {

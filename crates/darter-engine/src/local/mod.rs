@@ -29,8 +29,8 @@ use dashmap::DashMap;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-pub use runtime::{Progress, Step};
 use runtime::{Parts, Runtime};
+pub use runtime::{Progress, Step};
 
 use crate::config::EngineConfig;
 use crate::contract::AppSource;
@@ -91,7 +91,8 @@ impl LocalEngine {
         (parts, progress): (Parts, Progress),
     ) -> Result<Arc<Self>, Fault> {
         let failed = |why: String| Fault::new(darter_core::Kind::Unavailable, "engine.start_failed", why);
-        let layout = Layout::prepare(&config).map_err(|error| failed(format!("preparing the data directory failed: {error}")))?;
+        let layout = Layout::prepare(&config)
+            .map_err(|error| failed(format!("preparing the data directory failed: {error}")))?;
         let install_policy = Arc::new(install_policy(&config));
         let meter = Arc::new(egress::Meter::new(1_024, 1 << 40, 1 << 40));
         let wait = Duration::from_millis(config.egress.connect_timeout_ms);
@@ -140,7 +141,10 @@ impl LocalEngine {
 fn install_policy(config: &EngineConfig) -> egress::Policy {
     let open = crate::config::EgressConfig { allow_hosts: Vec::new(), ..config.egress.clone() };
     let policy = egress::Policy::new(open);
-    match url::Url::parse(&config.npm_registry).ok().and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?))) {
+    match url::Url::parse(&config.npm_registry)
+        .ok()
+        .and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)))
+    {
         Some((host, port)) => policy.trusting(host.trim_matches(['[', ']']), port),
         None => policy,
     }
@@ -192,7 +196,8 @@ impl Shared {
                 Next::Start => self.begin_start(&app),
                 Next::Wait => {}
             }
-            let patience = app.state().limits.as_ref().map_or(PATIENCE, |limits| Duration::from_millis(limits.total_timeout_ms));
+            let patience =
+                app.state().limits.as_ref().map_or(PATIENCE, |limits| Duration::from_millis(limits.total_timeout_ms));
             if tokio::time::timeout(patience, room).await.is_err() {
                 let limits = app.state().limits.clone().unwrap_or_default();
                 return Err(app::overloaded(&limits));
@@ -219,7 +224,8 @@ impl Shared {
             if unexpected {
                 state.crashed(instance.born.elapsed());
             }
-            let start = app.is_awaited() && state.starting == 0 && app.instances().is_empty() && state.pause().is_none();
+            let start =
+                app.is_awaited() && state.starting == 0 && app.instances().is_empty() && state.pause().is_none();
             state.starting += u32::from(start);
             start
         };

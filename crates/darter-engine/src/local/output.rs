@@ -140,7 +140,8 @@ mod tests {
     async fn a_flood_is_dropped_and_counted() {
         let seen = all("y\n".repeat(100_000).as_bytes()).await;
         assert!(seen.len() < 10_000, "{}", seen.len());
-        let dropped: u64 = seen.iter().filter_map(|line| line.split_once(" lines were dropped")?.0.parse::<u64>().ok()).sum();
+        let dropped: u64 =
+            seen.iter().filter_map(|line| line.split_once(" lines were dropped")?.0.parse::<u64>().ok()).sum();
         let passed = seen.iter().filter(|line| *line == "y").count() as u64;
         assert_eq!(passed + dropped, 100_000);
     }

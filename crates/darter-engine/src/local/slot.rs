@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use darter_core::limits::AppLimits;
-use darter_sandbox::{CONTROL_FD, LISTEN_FD, LauncherClient, Limits, Profile, Root, Sandbox, SandboxError, Scratch, Spec};
+use darter_sandbox::{
+    CONTROL_FD, LISTEN_FD, LauncherClient, Limits, Profile, Root, Sandbox, SandboxError, Scratch, Spec,
+};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::unix::pipe::Receiver;
@@ -43,13 +45,7 @@ pub struct Builder {
 
 /// The walls of an app.
 pub fn limits(app: &AppLimits) -> Limits {
-    Limits {
-        cpu_millis: app.cpu_millis,
-        memory: app.memory_bytes,
-        pids: app.pids,
-        nofile: 4_096,
-        fsize: 1 << 30,
-    }
+    Limits { cpu_millis: app.cpu_millis, memory: app.memory_bytes, pids: app.pids, nofile: 4_096, fsize: 1 << 30 }
 }
 
 impl Builder {
@@ -151,7 +147,11 @@ async fn said(stderr: Receiver, sandbox: &Sandbox) -> String {
         last = control::clamp(std::mem::take(&mut last), 4_096);
     })
     .await;
-    format!("the runtime did not say hello within {} s ({:?}). It wrote: {last}", HELLO_DEADLINE.as_secs(), sandbox.ended().map(|exit| exit.reason))
+    format!(
+        "the runtime did not say hello within {} s ({:?}). It wrote: {last}",
+        HELLO_DEADLINE.as_secs(),
+        sandbox.ended().map(|exit| exit.reason)
+    )
 }
 
 /// Whole microseconds.

@@ -8,12 +8,12 @@ use darter_core::{Fault, Kind};
 use darter_sandbox::{Bind, SandboxError};
 use darter_wire::Connection;
 
+use super::Shared;
 use super::app::App;
 use super::control::{Mouth, Order, OrderLimits};
 use super::instance::{Birth, Ending, Instance};
 use super::pool::From;
 use super::slot::{self, Slot, micros};
-use super::Shared;
 use crate::{AppBundle, egress};
 
 /// Tries of one start.
@@ -45,7 +45,11 @@ impl Shared {
                 Ok(born) => {
                     born.instance.kill(Ending::Wanted);
                     self.supervise(born);
-                    let stopped = Fault::new(Kind::Unavailable, "app.stopped", "The app was stopped while it was starting. Try again.");
+                    let stopped = Fault::new(
+                        Kind::Unavailable,
+                        "app.stopped",
+                        "The app was stopped while it was starting. Try again.",
+                    );
                     state.failure = Some((state.attempts, stopped.retry_after(1)));
                 }
                 Err(fault) => state.failure = Some((state.attempts, fault)),
@@ -83,8 +87,17 @@ impl Shared {
                 }
             }
         }
-        self.tell(&app.id, Level::Error, "The app could not be started: the platform could not make a sandbox for it. Its operator's log says why.".into());
-        let fault = Fault::new(Kind::Unavailable, "app.start_failed", "The app could not be started just now. Try again; if it stays, tell the operator of this server.");
+        self.tell(
+            &app.id,
+            Level::Error,
+            "The app could not be started: the platform could not make a sandbox for it. Its operator's log says why."
+                .into(),
+        );
+        let fault = Fault::new(
+            Kind::Unavailable,
+            "app.start_failed",
+            "The app could not be started just now. Try again; if it stays, tell the operator of this server.",
+        );
         Err(fault.retry_after(2).caused_by(last.map_or_else(String::new, |error| error.to_string())))
     }
 
@@ -171,7 +184,10 @@ fn load_line(bundle: &AppBundle) -> String {
         secret: &bundle.secret,
         functions: &bundle.functions,
         module_path: bundle.dependencies.as_ref().map(|_| "/app"),
-        limits: OrderLimits { request_bytes: bundle.limits.request_body_bytes, memory_bytes: bundle.limits.memory_bytes },
+        limits: OrderLimits {
+            request_bytes: bundle.limits.request_body_bytes,
+            memory_bytes: bundle.limits.memory_bytes,
+        },
     };
     order.line()
 }

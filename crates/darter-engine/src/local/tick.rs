@@ -6,10 +6,10 @@ use std::time::Duration;
 use darter_core::instance::{Action, Event, InstanceState};
 use darter_core::record::Level;
 
+use super::Shared;
 use super::app::App;
 use super::control::Order;
 use super::instance::{Beat, Ending, Instance};
-use super::Shared;
 
 const TICK: Duration = Duration::from_millis(250);
 /// Code that has not loaded by then will not.
@@ -95,7 +95,9 @@ impl Shared {
         let beat = instance.health().beat(ladder.in_flight > 0 || starting);
         match beat {
             Beat::Ping(seq) => instance.say(Order::Ping { seq }.line()),
-            Beat::Late(ticks) if TICK * ticks >= Duration::from_millis(instance.limits.loop_timeout_ms) => self.stuck(instance),
+            Beat::Late(ticks) if TICK * ticks >= Duration::from_millis(instance.limits.loop_timeout_ms) => {
+                self.stuck(instance)
+            }
             Beat::Late(_) | Beat::Rest => {}
         }
     }

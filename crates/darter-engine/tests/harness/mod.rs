@@ -1,7 +1,11 @@
 //! A whole engine in a test: real sandboxes, a real node, a source of apps that the test fills.
 //!
 //! The runtime is installed once per machine into `$DARTER_CACHE` (or `~/.cache/darter`); everything else is the test's own.
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test file uses a part, and ends where something is not as expected"
+)]
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -52,7 +56,8 @@ impl Apps {
             let logged = self.logged.notified();
             tokio::pin!(logged);
             logged.as_mut().enable();
-            let matches = |record: &&LogRecord| record.app == *app && record.source == source && record.message.contains(part);
+            let matches =
+                |record: &&LogRecord| record.app == *app && record.source == source && record.message.contains(part);
             if let Some(record) = self.logs.lock().unwrap().iter().find(matches) {
                 return record.clone();
             }
@@ -72,7 +77,9 @@ pub fn function(name: &str, version: u32, body: &str) -> FunctionCode {
     FunctionCode {
         name: name.into(),
         version,
-        code: format!("Object.defineProperty(__exports, 'default', {{ enumerable: true, get: () => main }});\nasync function main(ctx) {{ {body} }}"),
+        code: format!(
+            "Object.defineProperty(__exports, 'default', {{ enumerable: true, get: () => main }});\nasync function main(ctx) {{ {body} }}"
+        ),
         map: None,
         methods: vec!["GET".into(), "POST".into()],
         imports: Vec::new(),
@@ -120,7 +127,15 @@ impl World {
 
 pub async fn call_on(lease: &Lease, target: &str, pin: &str) -> Result<(u16, String), WireError> {
     let headers = http::HeaderMap::new();
-    let head = RequestHead { method: "GET", target, request_id: "req_1", client_ip: "192.0.2.1", deadline_ms: 0, pin, headers: &headers };
+    let head = RequestHead {
+        method: "GET",
+        target,
+        request_id: "req_1",
+        client_ip: "192.0.2.1",
+        deadline_ms: 0,
+        pin,
+        headers: &headers,
+    };
     let response = lease.connection.request(&head, bytes::Bytes::new()).await?;
     let status = response.status.as_u16();
     let body = response.body.collect(1 << 20).await?.unwrap();

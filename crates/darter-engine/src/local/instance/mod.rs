@@ -14,6 +14,7 @@ use darter_core::limits::AppLimits;
 use darter_core::record::StartPhases;
 use darter_sandbox::Sandbox;
 use darter_wire::{Connection, Lease};
+use tokio_util::sync::CancellationToken;
 
 pub use health::{Beat, Health};
 
@@ -54,6 +55,8 @@ pub struct Instance {
     mouth: Mouth,
     health: Mutex<Health>,
     ending: Mutex<Option<Ending>>,
+    /// Cancelled when it has ended, its last lines are kept and it is in no list any more.
+    pub gone: CancellationToken,
 }
 
 /// What an instance begins with.
@@ -87,6 +90,7 @@ impl Instance {
             mouth: birth.mouth,
             health: Mutex::new(Health::default()),
             ending: Mutex::new(None),
+            gone: CancellationToken::new(),
         })
     }
 
@@ -204,10 +208,10 @@ impl Instance {
             Ok(Some(Action::Kill)) | Err(_) => false,
             Ok(None | Some(Action::Thaw | Action::Freeze | Action::Bury)) => true,
         };
-        if drained && tokio::time::timeout(grace, self.sandbox.wait()).await.is_ok() {
-            return;
+        if !drained || tokio::time::timeout(grace, self.sandbox.wait()).await.is_err() {
+            self.sandbox.kill().await;
         }
-        self.sandbox.kill().await;
+        self.gone.cancelled().await;
     }
 
     /// Why it was ended by us, if it was.

@@ -17,7 +17,14 @@ const LAST_MOMENTS: Duration = Duration::from_secs(2);
 
 impl Instance {
     /// Runs until the instance has ended and is forgotten.
-    pub(in crate::local) async fn supervise(self: Arc<Self>, engine: Arc<Shared>, mut ear: Ear, pipes: (Receiver, Receiver)) {
+    pub(in crate::local) async fn supervise(
+        self: Arc<Self>,
+        engine: Arc<Shared>,
+        mut ear: Ear,
+        pipes: (Receiver, Receiver),
+    ) {
+        // Whoever waits for the end is let go, however this ends.
+        let _gone = self.gone.clone().drop_guard();
         let out = tokio::spawn(Arc::clone(&self).keep_output(Arc::clone(&engine), pipes.0, Level::Info));
         let err = tokio::spawn(Arc::clone(&self).keep_output(Arc::clone(&engine), pipes.1, Level::Error));
         let broken = loop {
@@ -113,12 +120,18 @@ impl Instance {
             Some(Ending::Wanted) => return false,
             Some(Ending::Stuck) => return true,
             Some(Ending::Broken(why)) => {
-                format!("The instance was ended because its runtime {why}. This happens when code tampers with the runtime's own sockets.")
+                format!(
+                    "The instance was ended because its runtime {why}. This happens when code tampers with the runtime's own sockets."
+                )
             }
             None if exit.reason == ExitReason::Killed || exit.reason == ExitReason::LauncherGone => return false,
             None => self.words(exit),
         };
-        let lost = if in_flight > 0 { format!(" {in_flight} requests were in flight and got an error.") } else { String::new() };
+        let lost = if in_flight > 0 {
+            format!(" {in_flight} requests were in flight and got an error.")
+        } else {
+            String::new()
+        };
         engine.tell(&self.app.id, Level::Error, format!("{words}{lost} The next request starts a new instance."));
         true
     }
@@ -136,7 +149,9 @@ impl Instance {
                 "The instance was ended by signal {number} after the memory limit of {limit} MiB had been reached. Hold less in memory at once, or raise the limit."
             ),
             ExitReason::Signal(number) => format!("The instance was ended by signal {number}."),
-            ExitReason::Code(code) => format!("The instance exited with code {code}. Functions share one process: do not end it, return or throw instead."),
+            ExitReason::Code(code) => format!(
+                "The instance exited with code {code}. Functions share one process: do not end it, return or throw instead."
+            ),
             ExitReason::Killed | ExitReason::LauncherGone => "The instance was ended by the platform.".into(),
         }
     }

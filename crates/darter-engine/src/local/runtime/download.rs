@@ -27,10 +27,13 @@ pub struct Downloads {
 impl Downloads {
     /// `registry` is the address of an npm registry. Trusts the system's certificates and, if set, those in the file.
     pub fn new(folder: &Path, registry: &str, certificates: Option<&Path>) -> Result<Self, String> {
-        let mut builder = reqwest::Client::builder().connect_timeout(Duration::from_secs(20)).read_timeout(Duration::from_secs(60));
+        let mut builder =
+            reqwest::Client::builder().connect_timeout(Duration::from_secs(20)).read_timeout(Duration::from_secs(60));
         if let Some(path) = certificates {
-            let pem = std::fs::read(path).map_err(|error| format!("engine.certificates {}: {error}", path.display()))?;
-            let found = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| format!("engine.certificates: {error}"))?;
+            let pem =
+                std::fs::read(path).map_err(|error| format!("engine.certificates {}: {error}", path.display()))?;
+            let found =
+                reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| format!("engine.certificates: {error}"))?;
             builder = builder.tls_certs_merge(found);
         }
         let client = builder.build().map_err(|error| format!("preparing downloads failed: {error}"))?;
@@ -64,7 +67,9 @@ impl Downloads {
                 Err(Failure::Again(why)) => last = why,
             }
         }
-        Err(format!("downloading {url} failed {TRIES} times, at last because {last}. Check the network and engine.npm_registry, then start again: it goes on where it stopped."))
+        Err(format!(
+            "downloading {url} failed {TRIES} times, at last because {last}. Check the network and engine.npm_registry, then start again: it goes on where it stopped."
+        ))
     }
 
     fn address(&self, what: &Download) -> String {
@@ -72,9 +77,15 @@ impl Downloads {
         format!("{}/{}/-/{base}-{}.tgz", self.registry, what.package, what.version)
     }
 
-    async fn transfer(&self, url: &str, part: &Path, progress: &(dyn Fn(u64, u64) + Send + Sync)) -> Result<File, Failure> {
+    async fn transfer(
+        &self,
+        url: &str,
+        part: &Path,
+        progress: &(dyn Fn(u64, u64) + Send + Sync),
+    ) -> Result<File, Failure> {
         let disk = |error: io::Error| Failure::Final(format!("{}: {error}", part.display()));
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(part).map_err(disk)?;
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(part).map_err(disk)?;
         // Two servers on this machine may start at the same time: one of them downloads.
         let file_to_lock = file.try_clone().map_err(disk)?;
         let locked = tokio::task::spawn_blocking(move || file_to_lock.lock()).await;

@@ -77,8 +77,14 @@ impl Parts {
     }
 
     /// From given parts.
-    pub fn new(text: &str, package_json: Vec<u8>, lockfile: Vec<u8>, shim: BTreeMap<String, Vec<u8>>) -> Result<Self, String> {
-        let manifest: Manifest = toml::from_str(text).map_err(|error| format!("runtime.toml cannot be read: {error}"))?;
+    pub fn new(
+        text: &str,
+        package_json: Vec<u8>,
+        lockfile: Vec<u8>,
+        shim: BTreeMap<String, Vec<u8>>,
+    ) -> Result<Self, String> {
+        let manifest: Manifest =
+            toml::from_str(text).map_err(|error| format!("runtime.toml cannot be read: {error}"))?;
         if manifest.protocol != 1 {
             return Err(format!("runtime.toml speaks protocol {}, this program speaks 1", manifest.protocol));
         }

@@ -28,10 +28,18 @@ const WARM_DEADLINE: Duration = Duration::from_secs(180);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Bytes so far and in all (0: unknown).
-    Download { what: String, bytes: u64, total: u64 },
-    Unpack { what: String },
+    Download {
+        what: String,
+        bytes: u64,
+        total: u64,
+    },
+    Unpack {
+        what: String,
+    },
     /// Built-in packages; a line of npm's.
-    Packages { line: String },
+    Packages {
+        line: String,
+    },
     /// Compiling ahead.
     Warm,
     /// Everything is there.
@@ -126,7 +134,10 @@ impl Installer<'_> {
             (self.progress)(Step::Unpack { what: what.to_owned() });
             let (files, into) = (download.files.clone(), build.path().to_path_buf());
             let unpacked = tokio::task::spawn_blocking(move || unpack::unpack(file, &files, &into)).await;
-            unpacked.map_err(|error| error.to_string()).and_then(|done| done.map_err(|error| error.to_string())).map_err(|why| format!("unpacking {what} failed: {why}"))?;
+            unpacked
+                .map_err(|error| error.to_string())
+                .and_then(|done| done.map_err(|error| error.to_string()))
+                .map_err(|why| format!("unpacking {what} failed: {why}"))?;
         }
         Ok(())
     }

@@ -92,7 +92,11 @@ mod tests {
     fn only_what_is_wanted_is_unpacked() {
         let into = tempfile::tempdir().unwrap();
         let regular = tar::EntryType::Regular;
-        let bytes = archive(&[("package/bin/node", regular, b"n"), ("package/lib/a/b.ts", regular, b"b"), ("package/x", regular, b"x")]);
+        let bytes = archive(&[
+            ("package/bin/node", regular, b"n"),
+            ("package/lib/a/b.ts", regular, b"b"),
+            ("package/x", regular, b"x"),
+        ]);
         unpack(&bytes[..], &files(), into.path()).unwrap();
         assert_eq!(fs::read(into.path().join("bin/node")).unwrap(), b"n");
         assert_eq!(fs::read(into.path().join("tools/lib/a/b.ts")).unwrap(), b"b");
