@@ -4,7 +4,7 @@ import { strict as assert } from 'node:assert'
 import { randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
 import { after, before, test } from 'node:test'
-import { call, send } from '../lib/http.mjs'
+import { call, send, webSocket } from '../lib/http.mjs'
 import { Server, until } from '../lib/server.mjs'
 
 let server
@@ -99,17 +99,11 @@ test('a body over the limit is refused with 413', async () => {
 })
 
 test('a WebSocket works the whole way', async () => {
-  const socket = new WebSocket(`ws://${server.host(app)}:${server.port}/`)
-  const got = []
-  await new Promise((resolve, reject) => {
-    socket.onerror = () => reject(new Error('the WebSocket failed'))
-    socket.onmessage = ({ data }) => {
-      got.push(data)
-      if (got.length === 1) socket.send('hi')
-      else resolve()
-    }
-  }).finally(() => socket.close())
-  assert.deepEqual(got, ['welcome', 'echo hi'])
+  const socket = await webSocket(server.port, '/', `${server.host(app)}:${server.port}`)
+  assert.equal(await socket.next(), 'welcome')
+  socket.say('hi')
+  assert.equal(await socket.next(), 'echo hi')
+  socket.close()
 })
 
 test('credentials of the platform never reach a function, and forwarding headers are the gateway\'s own', async () => {
