@@ -1,0 +1,213 @@
+//! What handlers take out of a request, each with a clear answer when it is not there. Bodies have a limit.
+
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use darter_core::{Fault, Kind};
+use darter_platform::{Actor, Platform};
+use http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use crate::identify::socket_is_meant;
+use crate::problem::Problem;
+
+/// Largest JSON body. The largest source (512 KiB) fits with all its line ends escaped.
+pub const JSON_LIMIT: usize = 2 << 20;
+
+/// The platform.
+pub struct Server(pub Arc<Platform>);
+
+impl FromRequestParts<Arc<Platform>> for Server {
+    type Rejection = Problem;
+    async fn from_request_parts(_: &mut Parts, platform: &Arc<Platform>) -> Result<Self, Problem> {
+        Ok(Self(Arc::clone(platform)))
+    }
+}
+
+/// Who asks.
+pub struct Caller(pub Actor);
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let actor = parts.extensions.get::<Actor>().cloned();
+        Ok(Self(actor.ok_or_else(|| Fault::internal("a route is outside the layer that says who asks"))?))
+    }
+}
+
+/// Parts of the path, percent-decoded.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Path::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(path)) => Ok(Self(path)),
+            Err(PathRejection::FailedToDeserializePathParams(error)) => {
+                let message = format!(
+                    "A part of the path is not what belongs there ({}). Check the ids and names in it.",
+                    error.body_text()
+                );
+                Err(Problem(Fault::invalid("request.path_invalid", message)))
+            }
+            Err(error) => Err(Problem(Fault::internal(error))),
+        }
+    }
+}
+
+/// The query.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Query::<T>::from_request_parts(parts, state).await {
+            Ok(axum::extract::Query(query)) => Ok(Self(query)),
+            Err(error) => {
+                let message =
+                    format!("The query is not what belongs there: {}. Check its names and values.", error.body_text());
+                Err(Problem(Fault::invalid("request.query_invalid", message)))
+            }
+        }
+    }
+}
+
+/// A JSON body.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let kind = kind_of(&request);
+        let bytes = read(request, JSON_LIMIT).await?;
+        // No body at all is an empty object: every field may have a default.
+        if bytes.is_empty() {
+            return parse(b"{}").map(Self);
+        }
+        if kind != "application/json" {
+            return Err(Problem(wrong_kind("application/json")));
+        }
+        parse(&bytes).map(Self)
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let message =
+            format!("The body is not the JSON that belongs here: {error}. Compare it with /api/openapi.json.");
+        let fault = Fault::invalid("request.body_invalid", message);
+        Problem(fault.with("line", error.line()).with("column", error.column()))
+    })
+}
+
+/// The media type of the body, without parameters.
+pub fn kind_of(request: &Request) -> String {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The answer to a body of another media type.
+pub fn wrong_kind(expected: &'static str) -> Fault {
+    Fault::invalid("request.content_type", format!("The body must be sent as Content-Type: {expected}."))
+        .with("expected", expected)
+}
+
+/// The whole body, when it is not larger than the limit.
+pub async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
+    let length = request
+        .headers()
+        .get(http::header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let too_large = || {
+        let message =
+            format!("The body is larger than {limit} bytes, which is the most that is taken here. Send less.");
+        Problem(Fault::new(Kind::TooLarge, "request.too_large", message).with("limit", limit))
+    };
+    if length.is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
+    to_bytes(request.into_body(), limit).await.map_err(|error| {
+        let source = std::error::Error::source(&error);
+        if source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
+            return too_large();
+        }
+        Problem(
+            Fault::invalid("request.body_incomplete", "The body ended before it was complete. Send the request again.")
+                .caused_by(error),
+        )
+    })
+}
+
+/// An exported app.
+pub struct ZipFile(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for ZipFile {
+    type Rejection = Problem;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if kind_of(&request) != "application/zip" {
+            return Err(Problem(wrong_kind("application/zip")));
+        }
+        // One byte more than is taken: the use case says it in its own words.
+        Ok(Self(read(request, darter_platform::app::ARCHIVE_LIMIT + 1).await?))
+    }
+}
+
+/// An uploaded picture.
+pub struct Picture(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Picture {
+    type Rejection = Problem;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let kind = kind_of(&request);
+        if !kind.starts_with("image/") && kind != "application/octet-stream" {
+            return Err(Problem(wrong_kind("image/png, image/jpeg, image/webp or image/gif")));
+        }
+        Ok(Self(read(request, darter_platform::account::UPLOAD_LIMIT).await?))
+    }
+}
+
+/// The revision that a change expects, when it says one.
+pub struct IfMatch(pub Option<i64>);
+
+impl<S: Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(IF_MATCH) else { return Ok(Self(None)) };
+        let text = value.to_str().unwrap_or_default().trim();
+        if text == "*" {
+            return Ok(Self(None));
+        }
+        let number = text.strip_prefix("W/").unwrap_or(text).trim_matches('"').parse();
+        let message = "If-Match must hold the ETag that the object was read with, such as \"7\".";
+        number
+            .map(|number| Self(Some(number)))
+            .map_err(|_| Problem(Fault::invalid("request.if_match_invalid", message)))
+    }
+}
+
+/// For changes that must say which revision they expect.
+pub fn needed(IfMatch(expected): IfMatch) -> Result<i64, Problem> {
+    let message = "This change needs If-Match with the ETag that the object was read with, so that nobody's work is overwritten unseen. Read it, then change it.";
+    expected.ok_or_else(|| Problem(Fault::invalid("request.if_match_needed", message)))
+}
+
+/// An answer with its revision as `ETag`.
+pub fn tagged(revision: i64, answer: impl IntoResponse) -> impl IntoResponse {
+    ([(ETAG, format!("\"{revision}\""))], answer)
+}
+
+/// Proof that a WebSocket is opened by our own pages, or with a token.
+pub struct SameOrigin;
+
+impl FromRequestParts<Arc<Platform>> for SameOrigin {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, platform: &Arc<Platform>) -> Result<Self, Problem> {
+        socket_is_meant(&parts.headers, &parts.uri, platform.config.https())?;
+        Ok(Self)
+    }
+}

@@ -1,0 +1,49 @@
+//! The routes, one folder per noun.
+
+mod account;
+mod admin;
+mod app;
+mod audit;
+mod auth;
+mod complete;
+mod domain;
+mod function;
+mod invitation;
+mod language;
+mod logs;
+mod metrics;
+mod provider;
+mod resource;
+mod run;
+mod system;
+
+use std::sync::Arc;
+
+use darter_platform::Platform;
+use utoipa_axum::router::OpenApiRouter;
+
+/// People: signing in, oneself, invitations, the server.
+pub fn accounts() -> OpenApiRouter<Arc<Platform>> {
+    OpenApiRouter::new()
+        .merge(system::router())
+        .merge(auth::router())
+        .merge(provider::router())
+        .merge(account::router())
+        .merge(invitation::router())
+        .merge(audit::router())
+        .merge(admin::router())
+}
+
+/// Apps and what belongs to them.
+pub fn apps() -> OpenApiRouter<Arc<Platform>> {
+    OpenApiRouter::new()
+        .merge(app::router())
+        .merge(domain::router())
+        .merge(function::router())
+        .merge(run::router())
+        .merge(resource::router())
+        .merge(logs::router())
+        .merge(metrics::router())
+        .merge(language::router())
+        .layer(axum::middleware::from_fn(complete::to_the_end))
+}
