@@ -35,7 +35,7 @@ pub mod upkeep;
 pub use actor::{Actor, Origin, Person, Via, Who};
 pub use apps::Apps;
 pub use config::{ConfigProblem, MailConfig, MailSecurity, PlatformConfig, ProviderConfig, ProviderKind, SecretText};
-pub use credential::{SESSION_LIFE, TOKEN_PREFIX};
+pub use credential::{SESSION_LIFE, TOKEN_PREFIX, by_cookie};
 pub use keys::master_key;
 pub use operator::{CreatedByOperator, Operator};
 pub use platform::{Parts, Platform};
