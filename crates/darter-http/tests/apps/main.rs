@@ -1,0 +1,10 @@
+//! The apps side of the API, by URL: a whole platform over a real database on disk, with an engine that writes down
+//! what it is asked instead of starting sandboxes.
+
+mod engine;
+mod functions;
+mod language;
+mod lifecycle;
+mod refusals;
+mod resources;
+mod world;
