@@ -1,6 +1,7 @@
 //! The program: `darter up`, `darter doctor`, and the command line that speaks to a server. It wires the parts and
 //! holds no rule of its own. It must never start a thread before the launcher of `up` is forked.
 
+mod account;
 mod client;
 mod command;
 mod config;
@@ -29,6 +30,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Word {
+    /// Start the server
+    Up(up::Up),
+    /// Accounts, on the server's own data directory, whether it runs or not
+    Account(account::Account),
     /// Which walls stand on this machine, which are missing, and what to do about it
     Doctor(config::Sources),
     /// The server's configuration
@@ -63,6 +68,8 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<(), Failure> {
     match cli.word {
+        Word::Up(up) => up.run(),
+        Word::Account(account) => account.run(Output { json: cli.remote.json }),
         Word::Doctor(sources) => doctor::run(&sources, Output { json: cli.remote.json }),
         Word::Config(args) => configuration(&args, Output { json: cli.remote.json }),
         Word::Completions { shell } => {
@@ -106,4 +113,32 @@ pub fn bad_configuration(problems: &[config::Problem]) -> Failure {
     let mut failure = Failure::new(Exit::Usage, format!("the configuration is not right:\n{}", lines.join("\n")));
     failure.detail.code = "config.invalid".into();
     failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_the_command_line_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_scripts_write_is_understood() {
+        let lines = [
+            "darter up --data /x --listen 127.0.0.1:1 --admin-listen  --domain a.example --apps-domain b.example --log info",
+            "darter account create ada --admin --token --json --data /x",
+            "darter account list --data /x",
+            "darter fn publish shop hello hello.ts -m first --json",
+            "darter fn logs shop hello -f --level warn",
+            "darter --url http://a.example app list",
+            "darter dep add shop lodash @scope/name@1",
+            "darter doctor --json --data /x",
+        ];
+        for line in lines {
+            let parsed = Cli::try_parse_from(line.split(' '));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
+        }
+    }
 }

@@ -1,5 +1,4 @@
-//! `darter login`, `logout`, `whoami`. A token is never an argument that others on the machine can read, unless the
-//! person insists (`--token`, `DARTER_TOKEN`).
+//! `darter login`, `logout`, `whoami`. A token is never an argument: others on the machine could read it.
 
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -29,7 +28,7 @@ impl Login {
                 self.server
             )));
         }
-        let token = match remote.token {
+        let token = match super::token_of_environment() {
             Some(token) => token,
             None => ask_token(&self.server)?,
         };

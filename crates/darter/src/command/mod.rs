@@ -31,12 +31,9 @@ pub struct Context {
 /// Where the server is and who asks.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Remote {
-    /// Address of the server, instead of the one of the last `darter login`
+    /// Address of the server, instead of the one of the last `darter login`; DARTER_TOKEN replaces its token
     #[arg(long, env = "DARTER_URL", global = true, value_name = "URL", hide_env_values = true)]
     pub url: Option<Url>,
-    /// Personal access token, instead of the one of `darter login`
-    #[arg(long, env = "DARTER_TOKEN", global = true, value_name = "TOKEN", hide_env_values = true)]
-    pub token: Option<String>,
     /// Print JSON: one stable value on standard output, errors as JSON on standard error
     #[arg(long, global = true)]
     pub json: bool,
@@ -56,9 +53,14 @@ impl Remote {
                 return Err(Failure::new(Exit::NotSignedIn, what));
             }
         };
-        let token = self.token.or_else(|| kept.tokens.get(&login::key(&url)).cloned());
+        let token = token_of_environment().or_else(|| kept.tokens.get(&login::key(&url)).cloned());
         Ok(Context { api: Api::new(url, token)?, out: Output { json: self.json } })
     }
+}
+
+/// A token for one command. There is no flag for it: others on the machine can read a command's words.
+fn token_of_environment() -> Option<String> {
+    std::env::var("DARTER_TOKEN").ok().filter(|token| !token.is_empty())
 }
 
 /// Commands that need a server.

@@ -3,7 +3,7 @@
 use darter_api::account::SignUpMode;
 use serde::{Deserialize, Serialize};
 
-use super::key::{Key, Kind, Problem, within};
+use super::key::{Key, Kind};
 
 /// Who may come in. An administrator can change both in the console; what is set there wins.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,11 +29,5 @@ pub const KEYS: &[Key] = &[
 impl Default for Accounts {
     fn default() -> Self {
         Self { signup: SignUpMode::Open, apps_per_account: 50 }
-    }
-}
-
-impl Accounts {
-    pub fn problems(&self) -> Vec<Problem> {
-        within("accounts.apps_per_account", self.apps_per_account.into(), 0, 1_000_000).into_iter().collect()
     }
 }

@@ -15,6 +15,7 @@ pub struct Mail {
     pub username: String,
     pub password: Secret,
     pub from: String,
+    pub folder: String,
 }
 
 pub const KEYS: &[Key] = &[
@@ -24,6 +25,7 @@ pub const KEYS: &[Key] = &[
     Key::new("username", Kind::Text, "empty: no sign-in"),
     Key::new("password", Kind::Secret, "the password for it"),
     Key::new("from", Kind::Text, "the sender, e.g. Darter <darter@example.org>"),
+    Key::new("folder", Kind::Text, "instead of a server: a folder that gets a file for each mail, to try things out"),
 ];
 
 impl Default for Mail {
@@ -35,6 +37,7 @@ impl Default for Mail {
             username: String::new(),
             password: Secret::default(),
             from: String::new(),
+            folder: String::new(),
         }
     }
 }
@@ -45,20 +48,6 @@ impl Mail {
         if !matches!(self.security.as_str(), "starttls" | "tls" | "none") {
             let what = format!("{:?} is no kind of security", self.security);
             problems.push(Problem::new("mail.security", what, "write starttls, tls or none"));
-        }
-        if !self.host.is_empty() && !self.from.contains('@') {
-            problems.push(Problem::new(
-                "mail.from",
-                "is missing",
-                "write the sender, e.g. Darter <darter@example.org>",
-            ));
-        }
-        if self.username.is_empty() != self.password.is_empty() {
-            problems.push(Problem::new(
-                "mail.username",
-                "a user name needs a password and the other way round",
-                "set both or none",
-            ));
         }
         problems
     }

@@ -9,6 +9,7 @@ mod gateway;
 mod key;
 mod logs;
 mod mail;
+mod platform;
 mod provider;
 mod reference;
 mod registry;
@@ -62,22 +63,22 @@ pub const SECTIONS: &[(&str, &str, &[Key])] = &[
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Sources {
     /// Folder of everything the server keeps
-    #[arg(long, env = "DARTER_DATA", value_name = "DIR")]
+    #[arg(long, global = true, env = "DARTER_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Configuration file; `darter.toml` in the data directory unless told
-    #[arg(long, env = "DARTER_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, env = "DARTER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Address and port to listen on (server.listen)
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, global = true, value_name = "ADDR")]
     pub listen: Option<String>,
     /// Address and port of metrics and health (server.admin_listen)
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, global = true, value_name = "ADDR")]
     pub admin_listen: Option<String>,
     /// The console's domain (server.domain)
-    #[arg(long, value_name = "D")]
+    #[arg(long, global = true, value_name = "D")]
     pub domain: Option<String>,
     /// Apps answer at <id>.<this> (server.apps_domain)
-    #[arg(long, value_name = "D")]
+    #[arg(long, global = true, value_name = "D")]
     pub apps_domain: Option<String>,
 }
 
@@ -182,11 +183,14 @@ impl Config {
         let mut problems = Vec::new();
         problems.extend(self.server.problems());
         problems.extend(self.database.problems());
-        problems.extend(self.accounts.problems());
         problems.extend(self.mail.problems());
         problems.extend(self.engine.problems());
         problems.extend(self.gateway.problems());
-        problems.extend(gateway::config(&self.server, &self.gateway).err());
+        let gateway = gateway::config(&self.server, &self.gateway).err();
+        if gateway.is_none() {
+            problems.extend(self.platform_problems());
+        }
+        problems.extend(gateway);
         problems.extend(self.logs.problems());
         problems.extend(provider::problems(&self.providers));
         problems

@@ -48,11 +48,7 @@ fn a_problem_names_the_key_and_the_fix() {
             &[],
             "server.tls_certificate: is missing → set both tls_certificate and tls_key, or none",
         ),
-        (
-            "[mail]\nhost = \"localhost\"",
-            &[],
-            "mail.from: is missing → write the sender, e.g. Darter <darter@example.org>",
-        ),
+        ("[mail]\nhost = \"localhost\"", &[], "mail.from: \"\" is no sender → write e.g. Darter <darter@example.org>"),
         (
             "[database]\nurl = \"mysql://x\"",
             &[],

@@ -1,0 +1,106 @@
+//! The parts of a running server, made in the order in which they need each other, and closed in the other one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use darter_api::system::Wall;
+use darter_core::{Clock, Fault, Random, SystemClock, SystemRandom};
+use darter_engine::LocalEngine;
+use darter_platform::directory::Source;
+use darter_platform::domain::SystemResolver;
+use darter_platform::{Parts, Platform};
+use darter_sandbox::LauncherClient;
+use darter_store::Store;
+use darter_store::logs::{LogOptions, LogStore};
+
+use super::directory::FrontDoor;
+use super::{failed, packages, progress, walls};
+use crate::bad_configuration;
+use crate::client::{Exit, Failure};
+use crate::config::{Config, Loaded};
+
+/// Everything below the front door.
+pub struct Running {
+    pub platform: Arc<Platform>,
+    pub engine: Arc<LocalEngine>,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+/// A fault as the operator sees it: with its cause, which clients never get.
+pub fn told(fault: Fault) -> Failure {
+    let cause = fault.cause.map(|cause| format!(" ({cause})")).unwrap_or_default();
+    let mut failure = Failure::new(Exit::Failed, format!("{}{cause}", fault.message));
+    failure.detail.code = fault.code.into();
+    failure
+}
+
+/// The control database of a configuration.
+pub async fn store(config: &Config, data: &Path) -> Result<Store, Failure> {
+    let url = config.database.url.reveal();
+    let opened = if url.is_empty() { Store::open_file(&data.join("control.db")).await } else { Store::open(url).await };
+    opened.map_err(|error| Failure::new(Exit::Failed, format!("The control database cannot be opened: {error}")))
+}
+
+impl Running {
+    /// Starts everything; installs the runtime when this is the first start.
+    pub async fn start(loaded: Loaded, launcher: LauncherClient, port: u16) -> Result<Self, Failure> {
+        let Loaded { data, config, .. } = loaded;
+        let seen = walls::look(&launcher, &data).await;
+        walls::admit(&seen, config.server.single_user)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let store = store(&config, &data).await?;
+        let mut options = LogOptions::new(data.join("logs"));
+        (options.app_bytes, options.total_bytes) = (config.logs.app_bytes, config.logs.total_bytes);
+        let logs = LogStore::open(options, Arc::clone(&clock)).map_err(failed)?;
+        let source = Source::new(logs.clone());
+        let engine_config = config.engine.config(&data).map_err(|problem| bad_configuration(&[problem]))?;
+        let engine =
+            LocalEngine::start(engine_config, launcher, source.clone(), Arc::clone(&clock), progress::listener())
+                .await
+                .map_err(told)?;
+        let mut platform_config = config.platform(port);
+        platform_config.built_in_packages = packages::built_in();
+        let parts = Parts {
+            data,
+            store: store.clone(),
+            config: platform_config,
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+            engine: engine.clone(),
+            logs,
+            resolver: Arc::new(SystemResolver::new(Arc::clone(&random))),
+            doctor: Box::new(move || seen.iter().map(shown).collect()),
+        };
+        let platform = Platform::open(parts).await.map_err(told)?;
+        source.connect(&platform);
+        Ok(Self { platform, engine, store, clock, random })
+    }
+
+    /// What the gateway is handed.
+    pub fn gateway_parts(&self) -> darter_gateway::Parts {
+        darter_gateway::Parts {
+            directory: Arc::new(FrontDoor(Arc::clone(&self.platform))),
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+        }
+    }
+
+    /// Waits for work that goes on after answers, and closes the database.
+    pub async fn close(self) {
+        self.platform.settle().await;
+        self.store.close().await;
+    }
+}
+
+fn shown(wall: &walls::Seen) -> Wall {
+    Wall {
+        name: wall.name.clone(),
+        standing: wall.standing,
+        required: wall.required,
+        detail: wall.detail.clone(),
+        what_to_do: wall.what_to_do.clone(),
+    }
+}
