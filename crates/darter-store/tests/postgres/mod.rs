@@ -2,6 +2,8 @@
 //! Debian's programs over a socket in a temporary folder. Without either the test fails and says so: a repository that
 //! was never tried on PostgreSQL is not done.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -32,7 +34,7 @@ fn program(name: &str) -> Option<PathBuf> {
 
 /// PostgreSQL refuses to run as root: then it runs as nobody.
 fn unprivileged(program: &Path) -> Command {
-    if !rustix_is_root() {
+    if !is_root() {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
@@ -40,7 +42,7 @@ fn unprivileged(program: &Path) -> Command {
     command
 }
 
-fn rustix_is_root() -> bool {
+fn is_root() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("Uid:")).unwrap();
     line.split_whitespace().nth(2) == Some("0")
@@ -54,7 +56,7 @@ pub async fn start() -> Postgres {
     let missing = "PostgreSQL is needed for this test: apt install postgresql, or set DARTER_TEST_POSTGRES to the address of an empty database";
     let (initdb, postgres) = (program("initdb").expect(missing), program("postgres").expect(missing));
     let folder = tempfile::Builder::new().prefix("pg").tempdir_in("/tmp").unwrap();
-    if rustix_is_root() {
+    if is_root() {
         std::os::unix::fs::chown(folder.path(), Some(65_534), Some(65_534)).unwrap();
     }
     let data = folder.path().join("data");
