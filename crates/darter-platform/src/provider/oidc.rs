@@ -2,7 +2,7 @@
 //! expiry and nonce are checked by the `openidconnect` crate against the provider's own keys.
 
 use darter_core::{Fault, Millis};
-use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata};
+use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreJwsSigningAlgorithm, CoreProviderMetadata};
 use openidconnect::{
     AuthorizationCode, ClientId, ClientSecret, CsrfToken, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier,
     RedirectUrl, Scope, TokenResponse,
@@ -13,6 +13,21 @@ use super::{Flow, Provider, Stranger, failed};
 
 /// How long a provider's word about its addresses is believed when somebody starts.
 const FRESH: Millis = 5 * 60_000;
+
+const SIGNATURES: [CoreJwsSigningAlgorithm; 9] = {
+    use CoreJwsSigningAlgorithm as S;
+    [
+        S::RsaSsaPkcs1V15Sha256,
+        S::RsaSsaPkcs1V15Sha384,
+        S::RsaSsaPkcs1V15Sha512,
+        S::RsaSsaPssSha256,
+        S::RsaSsaPssSha384,
+        S::RsaSsaPssSha512,
+        S::EcdsaP256Sha256,
+        S::EcdsaP384Sha384,
+        S::EdDsa,
+    ]
+};
 
 /// What a provider said about itself, and when.
 #[derive(Default)]
@@ -70,7 +85,8 @@ impl Provider {
         // Not printed whole: an answer may hold a token.
         let answer = answer.map_err(|error| failed(format!("the code was not taken: {error}")))?;
         let token = answer.id_token().ok_or_else(|| failed("the answer has no ID token"))?;
-        let verifier = client.id_token_verifier();
+        // Only signatures that need the provider's own private key, whatever it advertises.
+        let verifier = client.id_token_verifier().set_allowed_algs(SIGNATURES);
         let claims = token
             .claims(&verifier, &Nonce::new(flow.nonce.clone()))
             .map_err(|error| failed(format!("the ID token: {error}")))?;
