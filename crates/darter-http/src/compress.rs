@@ -6,7 +6,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 
 /// The layer.
-pub fn layer() -> CompressionLayer<impl Predicate + Clone + Send + Sync + 'static> {
+pub fn layer() -> CompressionLayer<impl Predicate + Send + Sync + 'static> {
     let not_archive = |_: http::StatusCode, _: http::Version, headers: &http::HeaderMap, _: &http::Extensions| {
         let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         !kind.starts_with("application/zip") && !kind.starts_with("font/")
