@@ -32,7 +32,7 @@ fn base64(bytes: impl AsRef<[u8]>) -> String {
 impl Keys {
     pub fn new() -> Self {
         let random = SystemRandom::new();
-        let rsa = RsaKeyPair::from_pkcs8(include_bytes!("test-key.der")).unwrap();
+        let rsa = RsaKeyPair::from_der(include_bytes!("test-key.der")).unwrap();
         Self { rsa, ecdsa: ecdsa(&random), wrong: ecdsa(&random), random }
     }
 
