@@ -25,6 +25,11 @@ const row = (what, figure, other, atLeast, aim) => {
 }
 const ms = (value) => `${value.toFixed(value < 10 ? 2 : 0)} ms`
 
+async function limit(server, app, change) {
+  const { limits, revision } = await server.api('GET', `/apps/${app.id}`)
+  await server.api('PATCH', `/apps/${app.id}`, { limits: { ...limits, ...change } }, { 'if-match': `"${revision}"` })
+}
+
 async function untilInstances(server, app, wanted) {
   for (let attempt = 0; attempt < 600; attempt++) {
     const { items } = await server.api('GET', `/apps/${app.id}/instances`)
@@ -36,6 +41,8 @@ async function untilInstances(server, app, wanted) {
 
 async function throughput(server) {
   const app = await server.app('throughput', HELLO)
+  // The usual 20,000 requests per second and client are fewer than this load makes.
+  await limit(server, app, { rate_app: 1_000_000, rate_client: 1_000_000 })
   const other = await others(options.node, 'Hello from Darter')
   const ours = `http://127.0.0.1:${server.port}/hello`
   const theirs = `http://127.0.0.1:${other.front}/hello`
@@ -102,8 +109,7 @@ async function bundle(server) {
 
 async function frozen(server) {
   const app = await server.app('frozen', HELLO)
-  const { limits, revision } = await server.api('GET', `/apps/${app.id}`)
-  await server.api('PATCH', `/apps/${app.id}`, { limits: { ...limits, freeze_after_ms: 500, stop_after_ms: 600000 } }, { 'if-match': `"${revision}"` })
+  await limit(server, app, { freeze_after_ms: 500, stop_after_ms: 600_000 })
   const took = []
   for (let turn = 0; turn < times(30); turn++) {
     await get(server.port, server.host(app), '/hello')
