@@ -8,7 +8,7 @@ use darter_store::token;
 
 use crate::actor::Via;
 use crate::audit::{Change, record};
-use crate::credential::{TOKEN_PREFIX, digest, secret};
+use crate::credential::{TOKEN_PREFIX, digest, own_row, secret};
 use crate::{Actor, Platform};
 
 /// Tokens of one account.
@@ -45,6 +45,8 @@ pub async fn create(platform: &Platform, actor: &Actor, input: api::CreateToken)
         last_used_at: None,
     };
     let mut tx = platform.store.write().await?;
+    // Disabled since the request was let in: a token made now would work when the account is enabled again.
+    own_row(&mut tx, &id).await?;
     if token::count(&mut tx, &id).await? >= MOST {
         return Err(Fault::conflict(
             "token.too_many",

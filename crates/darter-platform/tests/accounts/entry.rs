@@ -56,9 +56,8 @@ async fn a_taken_name_and_a_taken_address_get_one_answer_and_only_so_many_may_be
     let address = SignUp { email: " ADA@Example.org".into(), ..form("eve") };
     let name = send_form(&world, name, "192.0.2.9").await.unwrap_err();
     assert_eq!((name.code, name.kind), ("account.taken", Kind::Conflict));
-    for _ in 0..4 {
-        assert_eq!(send_form(&world, address.clone(), "192.0.2.9").await.unwrap_err(), name);
-    }
+    assert_eq!(send_form(&world, address.clone(), "192.0.2.9").await.unwrap_err(), name);
+    exhaust(&world, "192.0.2.9").await;
     let slowed = send_form(&world, address.clone(), "192.0.2.9").await.unwrap_err();
     assert_eq!((slowed.code, slowed.retry_after), ("auth.too_many_attempts", Some(1)));
     assert_eq!(send_form(&world, address, "192.0.2.10").await.unwrap_err(), name, "somebody else does not wait");

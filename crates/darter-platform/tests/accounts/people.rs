@@ -119,3 +119,14 @@ pub fn token_in(mail: &str) -> String {
 pub fn code<T: std::fmt::Debug>(result: Result<T, Fault>) -> &'static str {
     result.expect_err("it had to be refused").code
 }
+
+/// Tries this and that from an address until it is slowed down.
+pub async fn exhaust(world: &TestPlatform, address: &str) {
+    for number in 0..1_000 {
+        let input = api::ForgotPassword { login: format!("nobody-{number}") };
+        if account::forgot(&world.platform, &anonymous(address), input).await.is_err() {
+            return;
+        }
+    }
+    panic!("nothing slows {address} down");
+}
