@@ -12,7 +12,7 @@ use crate::account::rules;
 use crate::account::signup::{Candidate, enter};
 use crate::audit::{Change, record, record_as};
 use crate::config::ProviderKind;
-use crate::credential::begin_session;
+use crate::credential::{begin_session, own_row};
 use crate::{Actor, Platform};
 
 /// What the provider sent the browser back with.
@@ -124,6 +124,8 @@ async fn bind(
         return Err(expired());
     }
     let mut tx = platform.store.write().await?;
+    // The provider took its time: the account may have been disabled meanwhile.
+    own_row(&mut tx, &id).await?;
     match identity::owner(&mut tx, provider, &stranger.subject).await? {
         Some(owner) if owner == id => return Ok(()),
         Some(_) => return Err(taken()),

@@ -195,6 +195,10 @@ async fn who_is_signed_in_binds_and_then_comes_in_that_way() {
     assert_eq!(refusal(&finish(&world, &his, "corp", provider.visit(&started).await).await), "provider.expired");
     let nobody = anonymous("192.0.2.1");
     assert_eq!(refusal(&finish(&world, &nobody, "corp", provider.visit(&started).await).await), "auth.required");
+    let started = begin(&world, &his, "github", start()).await.unwrap();
+    let back = provider.visit(&started).await;
+    disable(&world, &ada, &bob, true).await;
+    assert_eq!(refusal(&finish(&world, &his, "github", back).await), "auth.required", "disabled meanwhile");
     let record = everything(&world, &ada).await;
     assert_eq!(record.iter().filter(|entry| entry.operation == "identity.bind").count(), 2);
 }
@@ -261,8 +265,6 @@ async fn starting_often_does_not_flood_the_provider() {
     }
     assert_eq!(provider.discoveries(), 1);
     let nobody = anonymous("192.0.2.1");
-    for _ in 0..5 {
-        begin(&world, &nobody, "corp", Start::default()).await.unwrap();
-    }
+    exhaust(&world, "192.0.2.1").await;
     assert_eq!(code(begin(&world, &nobody, "corp", Start::default()).await), "auth.too_many_attempts");
 }
