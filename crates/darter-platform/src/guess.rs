@@ -11,8 +11,8 @@ use dashmap::DashMap;
 
 /// Attempts on one account from one address before the first wait.
 const FREE_PAIR: u32 = 5;
-/// Attempts of one address, whatever it tries, before the first wait.
-const FREE_ADDRESS: u32 = 30;
+/// Attempts of one address, whatever it tries, before the first wait. A school may have one address.
+const FREE_ADDRESS: u32 = 100;
 /// The longest wait.
 const LONGEST: Millis = 15 * 60_000;
 /// A count without an attempt for this long is forgotten.
@@ -49,6 +49,19 @@ impl Guesses {
         self.count(pair(target, &network), FREE_PAIR, now)
     }
 
+    /// Counts an attempt of `address` at something that is nobody's in particular: starting a sign-in elsewhere, a
+    /// reset code.
+    pub fn attempt_widely(&self, address: &str, now: Millis) -> Result<(), Fault> {
+        self.count(format!("address {}", network(address)), FREE_ADDRESS, now)
+    }
+
+    /// It came to something good: it does not count.
+    pub fn succeeded_widely(&self, address: &str) {
+        if let Some(mut count) = self.counts.get_mut(&format!("address {}", network(address))) {
+            count.attempts = count.attempts.saturating_sub(1);
+        }
+    }
+
     fn count(&self, key: String, free: u32, now: Millis) -> Result<(), Fault> {
         if self.counts.len() >= MOST {
             self.make_room(now);
@@ -70,11 +83,8 @@ impl Guesses {
 
     /// A right answer: this address no longer guesses at this target.
     pub fn succeeded(&self, target: &str, address: &str) {
-        let network = network(address);
-        self.counts.remove(&pair(target, &network));
-        if let Some(mut count) = self.counts.get_mut(&format!("address {network}")) {
-            count.attempts = count.attempts.saturating_sub(1);
-        }
+        self.counts.remove(&pair(target, &network(address)));
+        self.succeeded_widely(address);
     }
 
     /// Forgets what is old.

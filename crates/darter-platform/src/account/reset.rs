@@ -75,7 +75,7 @@ pub async fn token(
 
 /// Chooses a new password with a token. Everybody who is signed in with the old one is signed out.
 pub async fn choose(platform: &Platform, actor: &Actor, input: api::ResetPassword) -> Result<(), Fault> {
-    platform.guesses.attempt("reset", &actor.origin.address, platform.clock.now())?;
+    platform.guesses.attempt_widely(&actor.origin.address, platform.clock.now())?;
     rules::password(&input.new, &[])?;
     let hash = platform.hasher.hash(&input.new, &*platform.random).await?;
     let now = platform.clock.now();
@@ -95,7 +95,7 @@ pub async fn choose(platform: &Platform, actor: &Actor, input: api::ResetPasswor
     record_as(&mut tx, (row.id.as_str(), &row.username), (actor, change)).await?;
     tx.commit().await?;
     platform.credentials.forget(&row.id);
-    platform.guesses.succeeded("reset", &actor.origin.address);
+    platform.guesses.succeeded_widely(&actor.origin.address);
     Ok(())
 }
 

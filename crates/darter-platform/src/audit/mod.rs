@@ -4,7 +4,9 @@
 
 mod list;
 
-use darter_core::{AppId, AuditId, Clock, Fault, Random};
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use darter_core::{AppId, AuditId, Clock, Fault, Millis, Random};
 use darter_store::{Tx, audit};
 
 use crate::actor::{Actor, Who};
@@ -60,7 +62,7 @@ async fn insert(
     let time = darter_core::SystemClock.now();
     let random: &dyn Random = &darter_core::SystemRandom;
     let entry = audit::Entry {
-        id: AuditId::generate(time, random),
+        id: AuditId::generate(rising(time), random),
         time,
         actor,
         actor_name,
@@ -72,6 +74,15 @@ async fn insert(
         details: change.details,
     };
     Ok(audit::insert(tx, &entry).await?)
+}
+
+/// Ids of one process rise even within a millisecond and when the clock jumps back: the record is read in their order.
+fn rising(time: Millis) -> Millis {
+    static LAST: AtomicI64 = AtomicI64::new(0);
+    let next = |last: Millis| Some(time.max(last + 1));
+    match LAST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next) {
+        Ok(last) | Err(last) => time.max(last + 1),
+    }
 }
 
 fn cut(text: &str) -> String {

@@ -42,7 +42,10 @@ pub async fn finish(platform: &Platform, actor: &Actor, provider: &str, callback
         Err(fault) => return Finished { location: with_error("/sign-in", &fault), session: None, fault: Some(fault) },
     };
     match conclude(platform, actor, &flow, &callback).await {
-        Ok(session) => Finished { location: flow.return_to, session, fault: None },
+        Ok(session) => {
+            platform.guesses.succeeded_widely(&actor.origin.address);
+            Finished { location: flow.return_to, session, fault: None }
+        }
         Err(fault) => {
             let page = if flow.bind.is_some() { flow.return_to.clone() } else { "/sign-in".to_owned() };
             let mut location = with_error(&page, &fault);

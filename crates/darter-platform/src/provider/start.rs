@@ -28,7 +28,7 @@ pub struct Started {
 /// Begins.
 pub async fn start(platform: &Platform, actor: &Actor, provider: &str, input: Start) -> Result<Started, Fault> {
     let provider = platform.providers.get(provider)?;
-    platform.guesses.attempt("provider", &actor.origin.address, platform.clock.now())?;
+    platform.guesses.attempt_widely(&actor.origin.address, platform.clock.now())?;
     let bind = if input.bind { Some(actor.require(TokenScope::Admin)?.to_string()) } else { None };
     let random: &dyn Random = &*platform.random;
     let now = platform.clock.now();
