@@ -1,6 +1,8 @@
 //! Every repository of the accounts side, on SQLite and on PostgreSQL: what is written comes back, what is another
 //! account's does not, what ended is gone, and what may exist once exists once.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+
 mod postgres;
 
 use darter_core::role::TokenScope;
