@@ -49,9 +49,10 @@ pub fn apply(state: AppState, event: AppEvent) -> Result<Option<AppState>, Fault
         (S::Recycled, E::Start | E::Stop) => {
             Err(Fault::conflict("app.recycled", "This app is in the recycle bin. Restore it first."))
         }
-        (S::Running | S::Stopped, E::Purge) => {
-            Err(Fault::conflict("app.not_recycled", "Only an app in the recycle bin can be removed for good. Delete it first."))
-        }
+        (S::Running | S::Stopped, E::Purge) => Err(Fault::conflict(
+            "app.not_recycled",
+            "Only an app in the recycle bin can be removed for good. Delete it first.",
+        )),
     }
 }
 
@@ -62,7 +63,10 @@ pub const NAME_LIMIT: usize = 64;
 pub fn validate_name(name: &str) -> Result<(), Fault> {
     let length = name.chars().count();
     if name.trim().is_empty() || length > NAME_LIMIT || name.chars().any(char::is_control) {
-        return Err(Fault::invalid("app.name_invalid", "An app's name has 1 to 64 characters and no control characters."));
+        return Err(Fault::invalid(
+            "app.name_invalid",
+            "An app's name has 1 to 64 characters and no control characters.",
+        ));
     }
     Ok(())
 }

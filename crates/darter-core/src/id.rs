@@ -146,7 +146,10 @@ impl FromStr for AppId {
         if shaped {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Fault::invalid("id.malformed", "This is not an app id: 10 lower-case letters and digits, a letter first."))
+            Err(Fault::invalid(
+                "id.malformed",
+                "This is not an app id: 10 lower-case letters and digits, a letter first.",
+            ))
         }
     }
 }
