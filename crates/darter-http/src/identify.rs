@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn only_our_own_pages_can_change_something_with_a_cookie() {
-        let rows: &[(&[(&str, &str)], bool, Result<(), &str>)] = &[
+        type Row<'a> = (&'a [(&'a str, &'a str)], bool, Result<(), &'a str>);
+        let rows: &[Row<'_>] = &[
             (&[("origin", "http://a.test:7070")], true, Ok(())),
             (&[("origin", "http://A.test:7070")], true, Ok(())),
             (&[("origin", "https://a.test:7070")], true, Err("auth.cross_site")),

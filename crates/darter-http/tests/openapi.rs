@@ -1,5 +1,7 @@
 //! The committed description of the API is the one that the routes make, and what it says hangs together.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;

@@ -28,7 +28,20 @@ type Row =
     (String, String, Option<String>, i64, String, Option<String>, i64, i64, Option<String>, i64, i64, Option<i64>);
 
 fn account(row: Row) -> Result<Account> {
-    let (id, username, email, verified, display_name, password, administrator, disabled, avatar, created, updated, seen) = row;
+    let (
+        id,
+        username,
+        email,
+        verified,
+        display_name,
+        password,
+        administrator,
+        disabled,
+        avatar,
+        created,
+        updated,
+        seen,
+    ) = row;
     Ok(Account {
         id: codec::id(id)?,
         username,
