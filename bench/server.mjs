@@ -66,7 +66,8 @@ export class Server {
   }
 
   async api(method, path, body, headers = {}) {
-    const answer = await fetch(`http://127.0.0.1:${this.port}/api/v1${path}`, {
+    // While wrk ran, this process did nothing, and the connections it kept have ended: then a new one does.
+    const send = () => fetch(`http://127.0.0.1:${this.port}/api/v1${path}`, {
       method,
       headers: {
         authorization: `Bearer ${this.token}`,
@@ -75,6 +76,7 @@ export class Server {
       },
       body: body === undefined ? undefined : JSON.stringify(body),
     })
+    const answer = await send().catch(send)
     const text = await answer.text()
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`)
     return text ? JSON.parse(text) : null
