@@ -118,12 +118,9 @@ async fn serve(loaded: Loaded, launcher: Launcher, tls: Option<Tls>) -> Result<(
     };
     let gateway_config =
         gateway_config(&config.server, &config.gateway).map_err(|problem| bad_configuration(&[problem]))?;
-    let gateway = Gateway::new(
-        gateway_config,
-        running.gateway_parts(),
-        darter_http::router(Arc::clone(&running.platform)),
-    )
-    .map_err(failed)?;
+    let gateway =
+        Gateway::new(gateway_config, running.gateway_parts(), darter_http::router(Arc::clone(&running.platform)))
+            .map_err(failed)?;
 
     let ready = Arc::new(AtomicBool::new(true));
     let ended = CancellationToken::new();
