@@ -35,6 +35,7 @@ export class Exchange {
     this.outbox = undefined;
     this.endAfterOutbox = false;
     this.onDrain = undefined;
+    this.awaitsSocket = false;
     this.abortListeners = undefined;
     this.settled = undefined;
   }
@@ -120,7 +121,18 @@ export class Exchange {
   write(bytes) {
     if (this.aborted || this.ended || bytes.length === 0) return !this.aborted;
     this.push(bytes);
-    return this.outbox === undefined && this.connection.socket.writableLength < WINDOW;
+    if (this.outbox !== undefined) return false;
+    const { socket } = this.connection;
+    if (socket.writableLength < WINDOW) return true;
+    // Who writes sets `onDrain` only after it was told to wait: look it up when the socket has room again.
+    if (!this.awaitsSocket) {
+      this.awaitsSocket = true;
+      socket.once('drain', () => {
+        this.awaitsSocket = false;
+        if (this.outbox === undefined) this.onDrain?.();
+      });
+    }
+    return false;
   }
 
   push(bytes) {
@@ -131,9 +143,6 @@ export class Exchange {
     const sent = this.sendWithinCredit(bytes);
     if (sent < bytes.length) this.outbox = [bytes.subarray(sent)];
     else if (this.endAfterOutbox) this.connection.sendEnd(this.id);
-    else if (this.connection.socket.writableLength >= WINDOW && this.onDrain !== undefined) {
-      this.connection.socket.once('drain', () => this.onDrain?.());
-    }
   }
 
   sendWithinCredit(bytes) {
