@@ -1,5 +1,6 @@
 // Loads packages with V8's compile cache on, so that the next process finds them compiled.
 
+const fs = process.getBuiltinModule('node:fs');
 const module = process.getBuiltinModule('node:module');
 const vm = process.getBuiltinModule('node:vm');
 
@@ -18,6 +19,14 @@ export async function compileInto(directory, from, names) {
     }
   }
   module.flushCompileCache();
+  share(directory);
+}
+
+/** Node keeps its cache for the user who wrote it alone. Every instance has a user id of its own and must read it. */
+function share(directory) {
+  for (const entry of fs.readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    fs.chmodSync(`${entry.parentPath}/${entry.name}`, entry.isDirectory() ? 0o755 : 0o644);
+  }
 }
 
 function patiently(promise) {
