@@ -8,6 +8,9 @@ import { operations, setExit } from './operations.mjs';
 import { listen } from './server.mjs';
 import { warmUp } from './warmup.mjs';
 
+/** A slot that is wanted at once shall not warm up first: its app is already in the socket. */
+const WARM_UP_AFTER_MS = 20;
+
 /** Sets the process up; what the engine may ask for. */
 export function start(fd) {
   installStackTraces();
@@ -17,6 +20,6 @@ export function start(fd) {
   installGlobalConsole();
   setExit(forbidExit());
   listen(fd);
-  setImmediate(warmUp);
+  setTimeout(warmUp, WARM_UP_AFTER_MS).unref();
   return operations;
 }

@@ -108,7 +108,11 @@ pub async fn whoami(context: &Context) -> Result<(), Failure> {
     let server = key(context.api.base());
     context.out.value(&account, |account| {
         let role = if account.administrator { ", administrator" } else { "" };
-        format!("{} <{}>{role} at {server}", account.username, account.email)
+        {
+            // The first administrator, made on the server, may have no address.
+            let email = if account.email.is_empty() { String::new() } else { format!(" <{}>", account.email) };
+            format!("{}{email}{role} at {server}", account.username)
+        }
     });
     Ok(())
 }
