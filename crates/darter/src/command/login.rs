@@ -108,11 +108,9 @@ pub async fn whoami(context: &Context) -> Result<(), Failure> {
     let server = key(context.api.base());
     context.out.value(&account, |account| {
         let role = if account.administrator { ", administrator" } else { "" };
-        {
-            // The first administrator, made on the server, may have no address.
-            let email = if account.email.is_empty() { String::new() } else { format!(" <{}>", account.email) };
-            format!("{}{email}{role} at {server}", account.username)
-        }
+        // The first administrator, made on the server, may have no address.
+        let email = if account.email.is_empty() { String::new() } else { format!(" <{}>", account.email) };
+        format!("{}{email}{role} at {server}", account.username)
     });
     Ok(())
 }
