@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
 
-mod engine;
 mod functions;
 mod language;
 mod lifecycle;

@@ -1,13 +1,11 @@
 //! A platform in a temporary folder, people with tokens, and requests by URL.
 
-use std::collections::{BTreeMap, HashMap};
-use std::io;
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
@@ -15,18 +13,16 @@ use darter_core::role::TokenScope;
 use darter_core::{AccountId, Clock, Fault, Millis, SystemRandom, TokenId};
 use darter_engine::{AppBundle, AppSource, InstallProgress};
 use darter_platform::directory::Source;
-use darter_platform::domain::Resolver;
 use darter_platform::{Parts, Platform, PlatformConfig};
 use darter_store::logs::{LogOptions, LogStore};
 use darter_store::{Store, account, member, token};
+use darter_testkit::{FakeDns, FakeEngine};
 use futures_util::StreamExt;
 use http::Request;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tower::ServiceExt;
-
-use crate::engine::FakeEngine;
 
 /// Nothing here takes this long; a test that waits for what never comes ends.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -36,33 +32,6 @@ pub struct FakeClock(AtomicI64);
 impl Clock for FakeClock {
     fn now(&self) -> Millis {
         self.0.load(Ordering::SeqCst)
-    }
-}
-
-#[derive(Default)]
-pub struct FakeDns {
-    texts: Mutex<HashMap<String, String>>,
-    aliases: Mutex<HashMap<String, String>>,
-}
-
-impl FakeDns {
-    pub fn txt(&self, name: &str, text: &str) {
-        self.texts.lock().unwrap().insert(name.into(), text.into());
-    }
-
-    pub fn alias(&self, name: &str, target: &str) {
-        self.aliases.lock().unwrap().insert(name.into(), target.into());
-    }
-}
-
-#[async_trait]
-impl Resolver for FakeDns {
-    async fn txt(&self, name: &str) -> io::Result<Vec<String>> {
-        Ok(self.texts.lock().unwrap().get(name).cloned().into_iter().collect())
-    }
-
-    async fn cname(&self, name: &str) -> io::Result<Option<String>> {
-        Ok(self.aliases.lock().unwrap().get(name).cloned())
     }
 }
 
@@ -95,7 +64,7 @@ impl World {
             random: Arc::new(SystemRandom),
             engine: Arc::clone(&engine) as Arc<dyn darter_engine::Engine>,
             logs,
-            resolver: Arc::clone(&dns) as Arc<dyn Resolver>,
+            resolver: Arc::clone(&dns) as Arc<dyn darter_platform::domain::Resolver>,
             doctor: Box::new(Vec::new),
         };
         let platform = Platform::open(parts).await.unwrap();
