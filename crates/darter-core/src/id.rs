@@ -1,7 +1,7 @@
 //! Ids. A type for each noun, so that one can never stand where another is meant.
 //!
 //! Most are `prefix_` and a UUIDv7 in 26 characters of Crockford's base 32: they sort by time of creation.
-//! An app's id is different because it is also its host name: see [`AppId`].
+//! The ids of apps and workspaces are different because they are also host names: see [`AppId`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -100,72 +100,94 @@ prefixed_id!(
     /// An invitation to sign up.
     InvitationId, "inv_");
 prefixed_id!(
+    /// A snapshot of a workspace's home.
+    SnapshotId, "snap_");
+prefixed_id!(
     /// One entry of the audit record.
     AuditId, "aud_");
 prefixed_id!(
     /// One request through the gateway, from the access log to the function's log line.
     RequestId, "req_");
 
-/// An app's id: 10 characters, a letter first, then lower-case letters and digits. It is the app's host label
-/// (`<id>.darter-apps.localhost`) and what functions see as `cloud.appid`, so it must be a DNS label and short.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct AppId(String);
+macro_rules! label_id {
+    ($(#[$doc:meta])* $name:ident, $noun:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
 
-impl AppId {
-    /// Length of every app id.
-    pub const LENGTH: usize = 10;
+        impl $name {
+            /// Length of every such id.
+            pub const LENGTH: usize = LABEL_LENGTH;
 
-    /// A new id: 48 bits of chance. The store refuses a duplicate, and the use case draws again.
-    pub fn generate(random: &dyn Random) -> Self {
-        let tail = random::text(random, Self::LENGTH);
-        let letters = "abcdefghjkmnpqrs";
-        let first = letters.as_bytes()[usize::from(tail.as_bytes()[0]) % letters.len()];
-        Self(format!("{}{}", char::from(first), &tail[1..]))
-    }
+            /// A new id: 48 bits of chance. The store refuses a duplicate, and the use case draws again.
+            pub fn generate(random: &dyn Random) -> Self {
+                Self(label(random))
+            }
 
-    /// The id's text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for AppId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for AppId {
-    type Err = Fault;
-
-    fn from_str(text: &str) -> Result<Self, Fault> {
-        let shaped = text.len() == Self::LENGTH
-            && text.as_bytes()[0].is_ascii_lowercase()
-            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        if shaped {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Fault::invalid(
-                "id.malformed",
-                "This is not an app id: 10 lower-case letters and digits, a letter first.",
-            ))
+            /// The id's text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
         }
-    }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Fault;
+
+            fn from_str(text: &str) -> Result<Self, Fault> {
+                if is_label(text) {
+                    return Ok(Self(text.to_owned()));
+                }
+                Err(Fault::invalid(
+                    "id.malformed",
+                    concat!("This is not the id of ", $noun, ": 10 lower-case letters and digits, a letter first."),
+                ))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Fault;
+            fn try_from(text: String) -> Result<Self, Fault> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+    };
 }
 
-impl TryFrom<String> for AppId {
-    type Error = Fault;
-    fn try_from(text: String) -> Result<Self, Fault> {
-        text.parse()
-    }
+const LABEL_LENGTH: usize = 10;
+
+fn label(random: &dyn Random) -> String {
+    let tail = random::text(random, LABEL_LENGTH);
+    let letters = "abcdefghjkmnpqrs";
+    let first = letters.as_bytes()[usize::from(tail.as_bytes()[0]) % letters.len()];
+    format!("{}{}", char::from(first), &tail[1..])
 }
 
-impl From<AppId> for String {
-    fn from(id: AppId) -> String {
-        id.0
-    }
+fn is_label(text: &str) -> bool {
+    text.len() == LABEL_LENGTH
+        && text.as_bytes()[0].is_ascii_lowercase()
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
+
+label_id!(
+    /// An app's id: 10 characters, a letter first, then lower-case letters and digits. It is the app's host label
+    /// (`<id>.darter-apps.localhost`) and what functions see as `cloud.appid`, so it must be a DNS label and short.
+    AppId, "an app");
+label_id!(
+    /// A workspace's id: what counts in its host `<username>-<id>.darter-apps.localhost`, and in a port's `<port>-<id>`.
+    WorkspaceId, "a workspace");
 
 #[cfg(test)]
 mod tests {

@@ -13,8 +13,11 @@ pub mod limits;
 pub mod random;
 pub mod record;
 pub mod role;
+pub mod workspace;
 
 pub use clock::{Clock, Millis, SystemClock};
 pub use fault::{Fault, Kind};
-pub use id::{AccountId, AppId, AuditId, FunctionId, InvitationId, RequestId, SessionId, TokenId};
+pub use id::{
+    AccountId, AppId, AuditId, FunctionId, InvitationId, RequestId, SessionId, SnapshotId, TokenId, WorkspaceId,
+};
 pub use random::{Random, SystemRandom};

@@ -1,0 +1,107 @@
+//! A workspace: a persistent home, an editor and a sandbox. Names, depths and doors that every layer speaks of.
+//!
+//! Pure values. What a workspace does next is decided in the modules below, and nowhere else.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+
+/// How much of the editor runs inside the sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Depth {
+    /// The editor's page over the attendant alone: files, search, terminals. A few megabytes.
+    Light,
+    /// The editor's own server too: extensions, debuggers, kernels.
+    Full,
+}
+
+/// What of a workspace a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Door {
+    /// The editor's own server.
+    Editor,
+    /// The platform's program inside: see `docs/reference/attendant.md`.
+    Attendant,
+    /// A program of the tenant's that listens on this port.
+    Port(u16),
+}
+
+/// Whether a workspace is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// Until its owner deletes it.
+    Named,
+    /// Removed some time after its last use.
+    Temporary,
+}
+
+/// The name of an environment, which is the name of its recipe's folder: `vscode`, `jupyter`, `go-1`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EnvironmentName(String);
+
+impl EnvironmentName {
+    /// Longest name.
+    pub const LIMIT: usize = 40;
+
+    /// The name's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EnvironmentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for EnvironmentName {
+    type Err = Fault;
+
+    fn from_str(text: &str) -> Result<Self, Fault> {
+        let shaped = (1..=Self::LIMIT).contains(&text.len())
+            && text.as_bytes()[0].is_ascii_lowercase()
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        if shaped {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Fault::invalid(
+            "environment.name_invalid",
+            "An environment's name has 1 to 40 lower-case letters, digits and hyphens, a letter first.",
+        ))
+    }
+}
+
+impl TryFrom<String> for EnvironmentName {
+    type Error = Fault;
+    fn try_from(text: String) -> Result<Self, Fault> {
+        text.parse()
+    }
+}
+
+impl From<EnvironmentName> for String {
+    fn from(name: EnvironmentName) -> String {
+        name.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_is_named_like_a_folder_that_leads_nowhere() {
+        for good in ["vscode", "go-1", "a"] {
+            assert_eq!(good.parse::<EnvironmentName>().map(String::from).as_deref(), Ok(good));
+        }
+        for bad in ["", "Vscode", "1a", "-a", "a/b", "..", "a b", &"a".repeat(41)] {
+            assert!(bad.parse::<EnvironmentName>().is_err(), "{bad}");
+        }
+    }
+}
