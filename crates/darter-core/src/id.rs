@@ -103,6 +103,12 @@ prefixed_id!(
     /// A snapshot of a workspace's home.
     SnapshotId, "snap_");
 prefixed_id!(
+    /// A link that opens one port of a workspace. Not its secret.
+    ShareId, "shr_");
+prefixed_id!(
+    /// A browser that entered a workspace's host. Not its secret.
+    VisitId, "vis_");
+prefixed_id!(
     /// One entry of the audit record.
     AuditId, "aud_");
 prefixed_id!(

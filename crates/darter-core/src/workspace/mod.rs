@@ -2,12 +2,19 @@
 //!
 //! Pure values. What a workspace does next is decided in the modules below, and nowhere else.
 
+pub mod desired;
+pub mod limits;
+pub mod pass;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+
+pub use desired::Desired;
+pub use limits::{WorkspaceLimits, WorkspaceRest};
 
 /// How much of the editor runs inside the sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
