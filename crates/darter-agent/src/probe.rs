@@ -82,6 +82,7 @@ pub(crate) fn run(test: &[u8]) -> c_int {
         b"memory" => memory(),
         b"processes" => processes(),
         b"spin" => spin(),
+        b"fill" => fill(),
         b"rest" => loop {
             sys::pause();
         },
@@ -242,6 +243,19 @@ fn processes() -> c_int {
         }
     }
     255
+}
+
+/// Writes into the home until the disk is full: 0 when it was, and soon.
+fn fill() -> c_int {
+    const FULL: i32 = 28;
+    let Ok(mut file) = std::fs::File::create("/home/user/fill") else { return 1 };
+    let block = [1_u8; 1 << 16];
+    for _ in 0..2048 {
+        if let Err(error) = file.write_all(&block) {
+            return if error.raw_os_error() == Some(FULL) { 0 } else { 2 };
+        }
+    }
+    3
 }
 
 fn spin() -> c_int {

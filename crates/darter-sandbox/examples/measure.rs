@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use darter_sandbox::{Bind, Launcher, LauncherClient, LauncherConfig, Limits, Owner, Sandbox, Spec};
+use darter_sandbox::{Bind, Launcher, LauncherClient, LauncherConfig, Limits, Owner, Sandbox, Spec, volume};
 
 const ROUNDS: usize = 200;
 
@@ -20,6 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let client = launcher.connect().await?;
         println!("{:<34} {:>9} {:>9} {:>9}", "µs", "p50", "p99", "least");
         one_by_one(&client, &root.join("apps/one")).await?;
+        volumes(&client, &root.join("workspaces")).await?;
         side_by_side(&client).await?;
         client.close().await;
         Ok(())
@@ -86,6 +87,33 @@ async fn one_by_one(client: &LauncherClient, folder: &std::path::Path) -> Result
         "usage",
         "kill, until all is dead",
     ];
+    times.into_iter().zip(names).for_each(|(times, name)| times.print(name));
+    Ok(())
+}
+
+async fn volumes(client: &LauncherClient, folder: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
+    std::fs::create_dir_all(folder)?;
+    let (template, home) = (folder.join("template.img"), folder.join("home.img"));
+    let mut times: [Times; 4] = Default::default();
+    for _ in 0..ROUNDS / 4 {
+        let start = Instant::now();
+        volume::make(&template, 10 << 30)?;
+        times[0].since(start);
+        let start = Instant::now();
+        volume::copy(&template, &home)?;
+        times[1].since(start);
+        let mut waiting = spec(false);
+        waiting.root.writable_points = vec!["/home/user".into()];
+        let sandbox = client.create(waiting).await?;
+        let start = Instant::now();
+        sandbox.attach(vec![Bind::volume(&home, "/home/user")]).await?;
+        times[2].since(start);
+        let start = Instant::now();
+        sandbox.kill().await;
+        times[3].since(start);
+        std::fs::remove_file(&template)?;
+    }
+    let names = ["make a volume", "copy a volume, on disk", "attach a volume", "kill, volume written out"];
     times.into_iter().zip(names).for_each(|(times, name)| times.print(name));
     Ok(())
 }

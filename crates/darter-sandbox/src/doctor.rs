@@ -4,6 +4,7 @@
 
 use std::io::Read;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::client::LauncherClient;
@@ -11,8 +12,8 @@ use crate::error::SandboxError;
 use crate::inside::spare;
 use crate::launcher::setup::AGENT;
 use crate::sandbox::{Exit, ExitReason, Sandbox};
-use crate::spec::{Limits, Root, Spec};
-use crate::sys;
+use crate::spec::{Bind, Limits, Root, Spec};
+use crate::{sys, volume};
 
 /// One layer of the sandbox and whether it holds here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +143,44 @@ fn judge(name: &str, report: &Result<String, String>) -> Result<String, String> 
         return Err("the self-test said nothing about it".into());
     }
     if broken.is_empty() { Ok(format!("{held} attempts refused")) } else { Err(broken.join(", ")) }
+}
+
+/// Makes a volume in `folder`, which must be a writable one of the launcher's, shows it to a throw-away sandbox and fills
+/// it up. The folder is made when it is missing.
+pub async fn probe_volumes(launcher: &LauncherClient, folder: &Path) -> Wall {
+    let image = folder.join(format!("doctor-{}.img", std::process::id()));
+    let outcome = fill_a_volume(launcher, &image).await;
+    // Nobody else has ever seen it.
+    let _ = std::fs::remove_file(&image);
+    wall(
+        "disk limit of workspaces",
+        false,
+        outcome,
+        "homes are folders here, whose limit is only looked at now and then: start the server as root, install e2fsprogs, and \
+         load the kernel module `loop`",
+    )
+}
+
+async fn fill_a_volume(launcher: &LauncherClient, image: &Path) -> Result<String, String> {
+    if !launcher.abilities().privileged {
+        return Err("a plain user may not mount volumes".into());
+    }
+    let made = image.to_path_buf();
+    let make = move || {
+        made.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        volume::make(&made, volume::MIN_BYTES)
+    };
+    let made = tokio::task::spawn_blocking(make).await.map_err(|error| error.to_string())?;
+    made.map_err(|error| error.to_string())?;
+    let mut limits = small();
+    limits.fsize = 4 * volume::MIN_BYTES;
+    let mut spec = spec("fill", limits).map_err(|error| error.to_string())?;
+    spec.root.binds.push(Bind::volume(image, "/home/user"));
+    let sandbox = launcher.create(spec).await.map_err(|error| error.to_string())?;
+    match finish(&sandbox).await.reason {
+        ExitReason::Code(0) => Ok("a program that wrote too much was told that the disk is full".into()),
+        other => Err(format!("a program that wrote too much was not stopped: {other:?}")),
+    }
 }
 
 async fn memory(launcher: &LauncherClient) -> Wall {

@@ -24,15 +24,16 @@ mod sandbox;
 mod seccomp;
 mod spec;
 mod sys;
+pub mod volume;
 
 pub use client::{Abilities, LauncherClient};
-pub use doctor::{Wall, probe};
+pub use doctor::{Wall, probe, probe_volumes};
 pub use egress::{Egress, Tunnel};
 pub use error::{LaunchError, SandboxError};
 pub use launcher::{Launcher, LauncherConfig, Owner};
 pub use privileges::become_account;
 pub use sandbox::{Exit, ExitReason, Reclaimed, Sandbox, Usage};
 pub use spec::{
-    Bind, CONTROL_FD, EGRESS_ADDRESS, File, LISTEN_FD, Limits, Link, MAX_BINDS, MAX_FD_NUMBER, MAX_FDS, PassedFd,
-    Profile, Root, Scratch, Spec, WORKLOAD_UID,
+    Access, Bind, CONTROL_FD, EGRESS_ADDRESS, File, LISTEN_FD, Limits, Link, MAX_BINDS, MAX_FD_NUMBER, MAX_FDS,
+    PassedFd, Profile, Root, Scratch, Spec, WORKLOAD_UID, WORKSPACE_TERMINALS,
 };

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
-use crate::spec::Bind;
+use crate::spec::{Access, Bind};
 use crate::sys;
 
 /// The host folders sandboxes may be shown.
@@ -26,21 +26,29 @@ impl Allowed {
 
     /// Opens the source of a bind, or says why not.
     pub(crate) fn open(&self, bind: &Bind) -> io::Result<OwnedFd> {
-        let folders = if bind.writable { &self.writable } else { &self.readable };
+        let reads = bind.access == Access::ReadOnly;
+        let folders = if reads { &self.readable } else { &self.writable };
         if !is_plain(&bind.source) || !folders.iter().any(|folder| bind.source.starts_with(folder)) {
-            let how = if bind.writable { "writable" } else { "readable" };
+            let how = if reads { "readable" } else { "writable" };
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
                 format!("not under a folder configured as {how} for sandboxes"),
             ));
         }
+        // A volume's image is opened to be read and written; a pipe in its place must not make us wait.
+        let flags = if bind.access == Access::Volume { libc::O_RDWR | libc::O_NONBLOCK } else { libc::O_PATH };
         let resolve = libc::RESOLVE_NO_SYMLINKS | libc::RESOLVE_NO_MAGICLINKS;
-        sys::open_checked(None, &bind.source, libc::O_PATH, resolve).map_err(|error| {
+        let opened = sys::open_checked(None, &bind.source, flags, resolve).map_err(|error| {
             if error.raw_os_error() == Some(libc::ELOOP) {
                 return io::Error::other("passes through a symbolic link; host paths must be canonical");
             }
             error
-        })
+        })?;
+        let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&opened)?.st_mode);
+        if bind.access == Access::Volume && kind != rustix::fs::FileType::RegularFile {
+            return Err(io::Error::other("a volume must be a regular file"));
+        }
+        Ok(opened)
     }
 }
 
@@ -70,17 +78,18 @@ mod tests {
         std::fs::create_dir_all(base.join("openly")).unwrap();
         std::os::unix::fs::symlink("/etc", base.join("open/link")).unwrap();
         let allowed = Allowed::new(&[base.join("open")], &[]);
-        let open = |path: PathBuf, writable| allowed.open(&Bind { source: path, target: "/x".into(), writable });
-        assert!(open(base.join("open/in"), false).is_ok());
-        for (path, writable, word) in [
-            (base.join("open/in"), true, "writable"),
-            (base.join("openly"), false, "readable"),
-            (base.join("open/../openly"), false, "readable"),
-            (base.join("open/link"), false, "symbolic link"),
-            (base.join("open/link/passwd"), false, "symbolic link"),
-            (PathBuf::from("open/in"), false, "readable"),
+        let open = |path: PathBuf, access| allowed.open(&Bind { source: path, target: "/x".into(), access });
+        assert!(open(base.join("open/in"), Access::ReadOnly).is_ok());
+        for (path, access, word) in [
+            (base.join("open/in"), Access::Writable, "writable"),
+            (base.join("open/in"), Access::Volume, "writable"),
+            (base.join("openly"), Access::ReadOnly, "readable"),
+            (base.join("open/../openly"), Access::ReadOnly, "readable"),
+            (base.join("open/link"), Access::ReadOnly, "symbolic link"),
+            (base.join("open/link/passwd"), Access::ReadOnly, "symbolic link"),
+            (PathBuf::from("open/in"), Access::ReadOnly, "readable"),
         ] {
-            let error = open(path.clone(), writable).unwrap_err().to_string();
+            let error = open(path.clone(), access).unwrap_err().to_string();
             assert!(error.contains(word), "{}: {error}", path.display());
         }
     }

@@ -209,7 +209,8 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Brings read-only binds into the live sandbox. Every target must be one of `Root::attach_points`, once.
+    /// Brings binds and volumes into the live sandbox. Every target must be one of `Root::attach_points`, or of
+    /// `Root::writable_points` when it is to be written to, once.
     pub async fn attach(&self, binds: Vec<Bind>) -> Result<(), SandboxError> {
         self.link.attach(self.id, binds).await
     }

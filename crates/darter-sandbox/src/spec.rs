@@ -24,6 +24,20 @@ pub const MAX_FDS: usize = 32;
 /// Highest descriptor number a passed descriptor may be put at.
 pub const MAX_FD_NUMBER: i32 = 63;
 
+/// How a host path is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing can be changed through it.
+    ReadOnly,
+    /// A folder of the host that may be written to. What the workload creates belongs, on the host, to
+    /// `LauncherConfig::files_owner` (an id-mapped mount).
+    Writable,
+    /// The source is a file holding an ext4 file system ([`volume`](crate::volume)), mounted for this sandbox alone. Inside it
+    /// files belong, on disk, to [`WORKLOAD_UID`]. Needs a privileged launcher; an image that another sandbox has
+    /// mounted is refused.
+    Volume,
+}
+
 /// One host directory or file shown inside a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bind {
@@ -32,20 +46,24 @@ pub struct Bind {
     pub source: PathBuf,
     /// Absolute path inside the sandbox.
     pub target: PathBuf,
-    /// Writable binds are for install jobs only. What the workload creates belongs, on the host, to
-    /// `LauncherConfig::files_owner` (an id-mapped mount).
-    pub writable: bool,
+    /// What may be done with it.
+    pub access: Access,
 }
 
 impl Bind {
     /// A read-only view of `source` at `target`.
     pub fn read_only(source: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Self {
-        Self { source: source.into(), target: target.into(), writable: false }
+        Self { source: source.into(), target: target.into(), access: Access::ReadOnly }
     }
 
     /// A writable view of `source` at `target`.
     pub fn writable(source: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Self {
-        Self { source: source.into(), target: target.into(), writable: true }
+        Self { source: source.into(), target: target.into(), access: Access::Writable }
+    }
+
+    /// The file system in the image file `source` at `target`.
+    pub fn volume(source: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Self {
+        Self { source: source.into(), target: target.into(), access: Access::Volume }
     }
 }
 
@@ -86,9 +104,15 @@ pub struct Root {
     pub links: Vec<Link>,
     /// Small files.
     pub files: Vec<File>,
-    /// Empty directories that [`Sandbox::attach`](crate::Sandbox::attach) may mount on later (`/app/node_modules`).
+    /// Empty directories that [`Sandbox::attach`](crate::Sandbox::attach) may mount on later, read-only
+    /// (`/app/node_modules`).
     pub attach_points: Vec<PathBuf>,
-    /// `/tmp` (mode 1777).
+    /// The same for mounts that may be written to (`/home/user`). Each needs a parent folder of its own, since the
+    /// second opinion on writes ([Landlock]) is asked about that: it cannot name a mount that is not there yet.
+    ///
+    /// [Landlock]: crate::Abilities::landlock
+    pub writable_points: Vec<PathBuf>,
+    /// `/tmp` (mode 1777), and the size of `/dev/shm`.
     pub tmp: Scratch,
     /// `/work`, owned by the workload.
     pub work: Scratch,
@@ -102,6 +126,7 @@ impl Default for Root {
             links: Vec::new(),
             files: Vec::new(),
             attach_points: Vec::new(),
+            writable_points: Vec::new(),
             tmp: scratch,
             work: scratch,
         }
@@ -177,7 +202,14 @@ pub enum Profile {
     /// An install job or a language server: the same walls, plus what compilers, package managers and shells use
     /// (`flock`, extended attributes, `chroot`-free tree walks, priorities of their own children).
     Build,
+    /// A person's workspace: the walls of `Build`, plus what debuggers, databases and terminals use: `ptrace` of one's own
+    /// processes, filters of one's own, System V memory, a `/proc` that `ps` and `top` can read, `/dev/tty`, and
+    /// [`WORKSPACE_TERMINALS`] terminals. Still no namespaces, no mounts, no `io_uring`, no `perf`.
+    Workspace,
 }
+
+/// Most pseudo-terminals open at a time under [`Profile::Workspace`].
+pub const WORKSPACE_TERMINALS: u32 = 64;
 
 /// A descriptor of the server that the workload finds at a fixed number.
 #[derive(Debug)]
@@ -246,7 +278,8 @@ impl Spec {
             return wrong("argv[0] must be an absolute path inside the sandbox".into());
         }
         let binds = self.root.binds.len() + self.root.links.len() + self.root.files.len();
-        if binds + self.root.attach_points.len() > 4 * MAX_BINDS || self.root.binds.len() > MAX_BINDS {
+        let points = self.root.attach_points.len() + self.root.writable_points.len();
+        if binds + points > 4 * MAX_BINDS || self.root.binds.len() > MAX_BINDS {
             return wrong(format!("more than {MAX_BINDS} binds (or {} entries in all)", 4 * MAX_BINDS));
         }
         if self.fds.len() > MAX_FDS {

@@ -404,3 +404,53 @@ pub(crate) fn close_between(first: u32, last: u32) -> io::Result<()> {
     // SAFETY: used only by a fresh fork, none of whose remaining owners refer to these numbers.
     check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
 }
+
+/// Number of a loop device that is free at this moment.
+pub(crate) fn free_loop_device(control: BorrowedFd<'_>) -> io::Result<u32> {
+    const GET_FREE: libc::c_ulong = 0x4C82;
+    // SAFETY: takes no argument.
+    let number = unsafe { libc::ioctl(control.as_raw_fd(), GET_FREE as _) };
+    check(libc::c_long::from(number)).map(|number| number as u32)
+}
+
+#[repr(C)]
+struct LoopConfig {
+    fd: u32,
+    block_size: u32,
+    /// device, inode, rdevice, offset, sizelimit
+    numbers: [u64; 5],
+    number: u32,
+    encrypt_type: u32,
+    encrypt_key_size: u32,
+    flags: u32,
+    file_name: [u8; 64],
+    crypt: [u8; 96],
+    init: [u64; 2],
+    reserved: [u64; 8],
+}
+
+/// Makes an open loop device out of an open file. It is free again once nobody holds it any more. Reads and writes go past
+/// the page cache where the file's disk can do that, or every page would be cached twice.
+pub(crate) fn configure_loop_device(device: BorrowedFd<'_>, file: i32, name: &Path) -> io::Result<()> {
+    const CONFIGURE: libc::c_ulong = 0x4C0A;
+    const AUTOCLEAR_AND_DIRECT: u32 = 4 | 16;
+    let mut config = LoopConfig {
+        fd: file as u32,
+        block_size: 0,
+        numbers: [0; 5],
+        number: 0,
+        encrypt_type: 0,
+        encrypt_key_size: 0,
+        flags: AUTOCLEAR_AND_DIRECT,
+        file_name: [0; 64],
+        crypt: [0; 96],
+        init: [0; 2],
+        reserved: [0; 8],
+    };
+    // What `losetup` shows; the kernel wants a NUL at the end.
+    for (to, from) in config.file_name.iter_mut().take(63).zip(name.as_os_str().as_bytes()) {
+        *to = *from;
+    }
+    // SAFETY: config is a valid loop_config that the kernel only reads.
+    check(libc::c_long::from(unsafe { libc::ioctl(device.as_raw_fd(), CONFIGURE as _, &raw const config) })).map(drop)
+}

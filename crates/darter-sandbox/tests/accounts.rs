@@ -95,6 +95,13 @@ fn a_plain_user_gets_sandboxes_too_and_is_told_what_is_weaker() {
             let client = launcher.connect().await.unwrap();
             assert!(!client.abilities().privileged);
             life(&client, &folder).await;
+            let image = data.path().canonicalize().unwrap().join("workspaces/home.img");
+            std::fs::create_dir_all(image.parent().unwrap()).unwrap();
+            darter_sandbox::volume::make(&image, 32 << 20).unwrap();
+            let mut home = spec(["/bin/true"]);
+            home.root.binds.push(Bind::volume(image, "/home/user"));
+            let error = client.create(home).await.unwrap_err().to_string();
+            assert!(error.contains("bind a folder instead"), "{error}");
             let walls = darter_sandbox::probe(&client).await;
             let fallen: Vec<&str> = walls.iter().filter(|wall| !wall.standing).map(|wall| wall.name).collect();
             for expected in ["separate user ids", "memory limit", "CPU limit"] {

@@ -3,6 +3,7 @@
 //!
 //! Runs with the launcher's privileges until the workload is let go, and never before the tenant's first instruction.
 
+mod processes;
 mod rootfs;
 mod workload;
 

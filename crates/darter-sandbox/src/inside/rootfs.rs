@@ -10,18 +10,21 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen};
 
+use super::processes::Processes;
 use super::{Failed, Inside, at};
 use crate::paths::is_plain;
-use crate::spec::Scratch;
+use crate::spec::{Profile, Scratch, WORKSPACE_TERMINALS};
 use crate::sys;
 
 /// The devices a sandbox has: name, major, minor.
 pub(crate) const DEVICES: [(&str, u32, u32); 5] =
     [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9)];
 
-/// Most pseudo-terminals open at a time.
+/// The controlling terminal of whoever opens it, for people who type.
+const TERMINAL: (&str, u32, u32) = ("tty", 5, 0);
+
+/// Most pseudo-terminals open at a time, outside of workspaces.
 const TERMINALS: u32 = 8;
 
 /// Folders of the sandbox's own that a description may not put something at or below.
@@ -35,7 +38,7 @@ pub(super) fn build(inside: &Inside<'_>) -> Result<(), Failed> {
     let root = &inside.plan.root;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     // A plain user may only have a new /proc while an old one is in view.
-    let proc = processes().map_err(at("making /proc"))?;
+    let processes = Processes::new(inside.plan.profile).map_err(at("making /proc"))?;
     enter_empty_root()?;
     for ours in OURS {
         std::fs::create_dir(ours).map_err(at(format!("making {ours}")))?;
@@ -50,9 +53,12 @@ pub(super) fn build(inside: &Inside<'_>) -> Result<(), Failed> {
         let place = prepare(&file.at).map_err(step())?;
         write_file(place, &file.content).map_err(step())?;
     }
-    for point in &root.attach_points {
+    for point in root.attach_points.iter().chain(&root.writable_points) {
         let step = || at(format!("making {}", point.display()));
         std::fs::create_dir_all(prepare(point).map_err(step())?).map_err(step())?;
+    }
+    if let Some(bare) = root.writable_points.iter().find(|point| point.parent() == Some(Path::new("/"))) {
+        return Err(at(format!("making {}", bare.display()))(io::Error::other("needs a parent folder of its own")));
     }
     for (bind, mount) in root.binds.iter().zip(&inside.binds) {
         let step = || at(format!("showing {} at {}", bind.source.display(), bind.target.display()));
@@ -62,22 +68,9 @@ pub(super) fn build(inside: &Inside<'_>) -> Result<(), Failed> {
     scratch("/tmp", root.tmp, "mode=1777".into())?;
     let ids = inside.ids.workload;
     scratch("/work", root.work, format!("mode=755,uid={ids},gid={ids}"))?;
-    let onto = sys::open_checked(None, Path::new("/proc"), libc::O_PATH, libc::RESOLVE_NO_SYMLINKS);
-    onto.and_then(|onto| sys::attach_mount(proc.as_fd(), onto.as_fd())).map_err(at("mounting /proc"))?;
+    processes.show().map_err(at("mounting /proc"))?;
     seal("/dev", libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC)?;
     seal("/", libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV)
-}
-
-/// A view of this pid namespace that shows nothing but processes, and of these only one's own.
-fn processes() -> io::Result<OwnedFd> {
-    let context = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
-    for (key, value) in [("hidepid", "invisible"), ("subset", "pid")] {
-        fsconfig_set_string(context.as_fd(), key, value)?;
-    }
-    fsconfig_create(context.as_fd())?;
-    let quiet =
-        MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
-    Ok(fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, quiet)?)
 }
 
 fn enter_empty_root() -> Result<(), Failed> {
@@ -134,7 +127,9 @@ fn devices(inside: &Inside<'_>) -> Result<(), Failed> {
     let step = |what: &str| at(format!("filling /dev: {what}"));
     let quiet = libc::MS_NOSUID | libc::MS_NOEXEC;
     sys::mount_new(c"tmpfs", c"/dev", quiet, "mode=755,size=64k,nr_inodes=64").map_err(step("tmpfs"))?;
-    for (index, (name, major, minor)) in DEVICES.iter().enumerate() {
+    let workspace = inside.plan.profile == Profile::Workspace;
+    let terminal = (workspace && inside.ids.own).then_some(&TERMINAL);
+    for (index, (name, major, minor)) in DEVICES.iter().chain(terminal).enumerate() {
         let path = PathBuf::from("/dev").join(name);
         match inside.devices.get(index) {
             Some(mount) => {
@@ -162,7 +157,8 @@ fn devices(inside: &Inside<'_>) -> Result<(), Failed> {
     for folder in ["/dev/pts", "/dev/shm"] {
         std::fs::create_dir(folder).map_err(step(folder))?;
     }
-    let terminals = format!("newinstance,ptmxmode=0666,mode=0620,max={TERMINALS}");
+    let most = if workspace { WORKSPACE_TERMINALS } else { TERMINALS };
+    let terminals = format!("newinstance,ptmxmode=0666,mode=0620,max={most}");
     sys::mount_new(c"devpts", c"/dev/pts", quiet, &terminals).map_err(step("devpts"))?;
     scratch("/dev/shm", inside.plan.root.tmp, "mode=1777".into())
 }

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use super::{Failed, Inside, at, spare};
+use crate::spec::Access;
 use crate::{landlock, privileges, sys};
 
 /// Waits until the parent has mapped our ids, then becomes the program. Returns never.
@@ -48,8 +49,11 @@ fn confine(inside: &Inside<'_>) -> Result<(Vec<CString>, Vec<CString>), Failed> 
 }
 
 fn writable<'a>(inside: &'a Inside<'_>) -> impl Iterator<Item = &'a Path> {
-    let binds = inside.plan.root.binds.iter().filter(|bind| bind.writable).map(|bind| bind.target.as_path());
-    ["/tmp", "/work", "/dev/shm", "/dev/pts"].into_iter().map(Path::new).chain(binds)
+    let root = &inside.plan.root;
+    let binds = root.binds.iter().filter(|bind| bind.access != Access::ReadOnly).map(|bind| bind.target.as_path());
+    // Of what is mounted later Landlock sees the folder above, which itself is read-only.
+    let later = root.writable_points.iter().filter_map(|point| point.parent());
+    ["/tmp", "/work", "/dev/shm", "/dev/pts"].into_iter().map(Path::new).chain(binds).chain(later)
 }
 
 fn strings(inside: &Inside<'_>) -> io::Result<(Vec<CString>, Vec<CString>)> {

@@ -10,14 +10,15 @@ use super::protocol::{Failure, Group, Groups, Plan, Reply, Request, Word};
 use crate::client::Abilities;
 use crate::inside::Report;
 use crate::sandbox::{ExitReason, Usage};
-use crate::spec::{Bind, File, Limits, Link, Profile, Root, Scratch};
+use crate::spec::{Access, Bind, File, Limits, Link, Profile, Root, Scratch};
 
 fn path() -> impl Strategy<Value = PathBuf> {
     "(/[a-z.]{1,8}){1,4}".prop_map(PathBuf::from)
 }
 
 fn bind() -> impl Strategy<Value = Bind> {
-    (path(), path(), any::<bool>()).prop_map(|(source, target, writable)| Bind { source, target, writable })
+    let access = prop_oneof![Just(Access::ReadOnly), Just(Access::Writable), Just(Access::Volume)];
+    (path(), path(), access).prop_map(|(source, target, access)| Bind { source, target, access })
 }
 
 fn root() -> impl Strategy<Value = Root> {
@@ -26,9 +27,17 @@ fn root() -> impl Strategy<Value = Root> {
     let content = prop::collection::vec(any::<u8>(), 0..64);
     let files = prop::collection::vec((path(), content).prop_map(|(at, content)| File { at, content }), 0..4);
     let scratch = (any::<u64>(), any::<u64>()).prop_map(|(size, inodes)| Scratch { size, inodes });
-    let points = prop::collection::vec(path(), 0..4);
-    (list(bind()), links, files, points, scratch.clone(), scratch).prop_map(
-        |(binds, links, files, attach_points, tmp, work)| Root { binds, links, files, attach_points, tmp, work },
+    let points = || prop::collection::vec(path(), 0..4);
+    (list(bind()), links, files, points(), points(), scratch.clone(), scratch).prop_map(
+        |(binds, links, files, attach_points, writable_points, tmp, work)| Root {
+            binds,
+            links,
+            files,
+            attach_points,
+            writable_points,
+            tmp,
+            work,
+        },
     )
 }
 
@@ -38,7 +47,7 @@ fn plan() -> impl Strategy<Value = Plan> {
     let text = || prop::collection::vec(".{0,12}", 0..5);
     let env = prop::collection::vec((".{0,8}", ".{0,8}"), 0..5);
     let numbers = prop::collection::vec(any::<i32>(), 0..8);
-    let profile = prop_oneof![Just(Profile::Function), Just(Profile::Build)];
+    let profile = prop_oneof![Just(Profile::Function), Just(Profile::Build), Just(Profile::Workspace)];
     (root(), text(), env, path(), numbers, limits, profile, ".{0,12}", any::<bool>()).prop_map(
         |(root, argv, env, cwd, fd_numbers, limits, profile, hostname, egress)| Plan {
             root,

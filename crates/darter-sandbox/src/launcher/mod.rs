@@ -9,6 +9,7 @@ mod fuzz;
 pub(crate) mod protocol;
 mod serve;
 pub(crate) mod setup;
+mod volume;
 mod worker;
 
 use std::os::fd::OwnedFd;
@@ -40,7 +41,7 @@ pub struct LauncherConfig {
     pub slots: u32,
     /// Host folders that may be shown read-only inside sandboxes. They may be made later, their parents must exist.
     pub readable: Vec<PathBuf>,
-    /// Host folders that may be shown writable inside sandboxes (install jobs).
+    /// Host folders that may be shown writable inside sandboxes (install jobs), and whose image files may be mounted.
     pub writable: Vec<PathBuf>,
     /// Who owns, on the host, what workloads write into writable binds: the account the server drops to.
     /// Must not be root when the launcher is. A folder bound writable must belong to it.
@@ -48,17 +49,18 @@ pub struct LauncherConfig {
 }
 
 impl LauncherConfig {
-    /// The usual configuration of a data directory: runtimes and apps readable, apps and caches writable, and the
-    /// host's system folders readable.
+    /// The usual configuration of a data directory: runtimes, environments and apps readable, apps, workspaces and caches
+    /// writable, and the host's system folders readable.
     pub fn for_data_dir(data: &Path, files_owner: Owner) -> Self {
-        let mut readable: Vec<PathBuf> = ["runtimes", "apps", "cache"].iter().map(|name| data.join(name)).collect();
+        let mut readable: Vec<PathBuf> =
+            ["runtimes", "environments", "apps", "cache"].iter().map(|name| data.join(name)).collect();
         readable.extend(Self::system_folders());
         Self {
             identity: data.to_path_buf(),
             uid_base: 300_000_000,
             slots: 4096,
             readable,
-            writable: ["apps", "cache"].iter().map(|name| data.join(name)).collect(),
+            writable: ["apps", "workspaces", "cache"].iter().map(|name| data.join(name)).collect(),
             files_owner,
         }
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::codec::{Malformed, Reader, Writer};
 use crate::client::Abilities;
 use crate::sandbox::{ExitReason, Usage};
-use crate::spec::{Bind, File, Limits, Link, MAX_BINDS, MAX_FDS, Profile, Root, Scratch, Spec};
+use crate::spec::{Access, Bind, File, Limits, Link, MAX_BINDS, MAX_FDS, Profile, Root, Scratch, Spec};
 
 /// A [`Spec`] without its descriptors, which travel beside the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,11 +140,22 @@ pub(crate) enum Word {
 fn put_bind(out: &mut Writer, bind: &Bind) {
     out.path(&bind.source);
     out.path(&bind.target);
-    out.u8(bind.writable.into());
+    out.u8(match bind.access {
+        Access::ReadOnly => 0,
+        Access::Writable => 1,
+        Access::Volume => 2,
+    });
 }
 
 fn get_bind(from: &mut Reader<'_>) -> Result<Bind, Malformed> {
-    Ok(Bind { source: from.path()?, target: from.path()?, writable: from.flag()? })
+    let (source, target) = (from.path()?, from.path()?);
+    let access = match from.u8()? {
+        0 => Access::ReadOnly,
+        1 => Access::Writable,
+        2 => Access::Volume,
+        _ => return Err(Malformed),
+    };
+    Ok(Bind { source, target, access })
 }
 
 fn put_scratch(out: &mut Writer, scratch: &Scratch) {
@@ -168,6 +179,7 @@ fn put_plan(out: &mut Writer, plan: &Plan) {
         out.bytes(&file.content);
     });
     out.list(&root.attach_points, |out, at| out.path(at));
+    out.list(&root.writable_points, |out, at| out.path(at));
     put_scratch(out, &root.tmp);
     put_scratch(out, &root.work);
     out.list(&plan.argv, |out, text| out.text(text));
@@ -189,6 +201,7 @@ fn put_plan(out: &mut Writer, plan: &Plan) {
     out.u8(match plan.profile {
         Profile::Function => 0,
         Profile::Build => 1,
+        Profile::Workspace => 2,
     });
     out.text(&plan.hostname);
     out.u8(plan.egress.into());
@@ -200,6 +213,7 @@ fn get_root(from: &mut Reader<'_>) -> Result<Root, Malformed> {
         links: from.list(4 * MAX_BINDS, |from| Ok(Link { at: from.path()?, to: from.path()? }))?,
         files: from.list(4 * MAX_BINDS, |from| Ok(File { at: from.path()?, content: from.bytes()? }))?,
         attach_points: from.list(4 * MAX_BINDS, Reader::path)?,
+        writable_points: from.list(4 * MAX_BINDS, Reader::path)?,
         tmp: get_scratch(from)?,
         work: get_scratch(from)?,
     })
@@ -227,6 +241,7 @@ fn get_plan(from: &mut Reader<'_>) -> Result<Plan, Malformed> {
         profile: match from.u8()? {
             0 => Profile::Function,
             1 => Profile::Build,
+            2 => Profile::Workspace,
             _ => return Err(Malformed),
         },
         hostname: from.text()?,

@@ -20,7 +20,7 @@ use super::worker::{self, Job};
 use crate::cgroup::{figures, group_name};
 use crate::inside::spare;
 use crate::sandbox::ExitReason;
-use crate::spec::{Bind, Limits};
+use crate::spec::{Access, Bind, Limits, Root};
 use crate::{channel, sys};
 
 /// Workers at a time: building is kernel work, and more of it at once only queues on the kernel's locks.
@@ -73,7 +73,7 @@ struct Record {
     process: OwnedFd,
     lifeline: OwnedFd,
     /// Where something may still be attached.
-    attach_points: Vec<std::path::PathBuf>,
+    points: Points,
     stage: Stage,
     killed: bool,
     /// How its first process ended, once it has (the inner is empty when the kernel no longer knew).
@@ -90,8 +90,42 @@ enum Stage {
     Doomed,
 }
 
+/// Where something may still be attached to a sandbox.
+#[derive(Default)]
+struct Points {
+    reading: Vec<std::path::PathBuf>,
+    writing: Vec<std::path::PathBuf>,
+}
+
+impl Points {
+    fn of(root: &Root) -> Self {
+        Self { reading: root.attach_points.clone(), writing: root.writable_points.clone() }
+    }
+
+    /// Takes every target of `binds` out, or says why one cannot be had.
+    fn take(&mut self, binds: &[Bind]) -> Result<(), &'static str> {
+        let all = binds.iter().all(|bind| self.take_one(bind));
+        if all {
+            Ok(())
+        } else {
+            Err("a target is no free attach point of this sandbox for what is to be done with it")
+        }
+    }
+
+    fn take_one(&mut self, bind: &Bind) -> bool {
+        let mut lists = match bind.access {
+            Access::ReadOnly => vec![&mut self.reading, &mut self.writing],
+            Access::Writable | Access::Volume => vec![&mut self.writing],
+        };
+        lists.iter_mut().any(|list| {
+            let found = list.iter().position(|point| *point == bind.target);
+            found.map(|index| list.swap_remove(index)).is_some()
+        })
+    }
+}
+
 enum Errand {
-    Create { seq: u64, id: u64, slot: u32, started: Instant, attach_points: Vec<std::path::PathBuf> },
+    Create { seq: u64, id: u64, slot: u32, started: Instant, points: Points },
     Attach { seq: u64 },
     Reclaim { seq: u64 },
 }
@@ -259,8 +293,7 @@ impl Serve {
         let id = self.next;
         self.next += 1;
         let ids = self.tools.ids(slot);
-        let attach_points = plan.root.attach_points.clone();
-        let errand = Errand::Create { seq, id, slot, started, attach_points };
+        let errand = Errand::Create { seq, id, slot, started, points: Points::of(&plan.root) };
         if let Some(errand) = self.fork_worker(Job::Create { id, ids, plan, fds }, errand) {
             self.free_slots.push(slot);
             self.refuse(&errand, "forking a worker", "no process could be made: raise the server's limit of tasks");
@@ -269,19 +302,11 @@ impl Serve {
 
     fn attach(&mut self, seq: u64, id: u64, binds: &[Bind]) {
         let Some(record) = self.sandboxes.get_mut(&id) else { return self.fail(seq, Failure::Ended) };
-        let before = record.attach_points.len();
-        let free = |bind: &Bind| record.attach_points.contains(&bind.target) && !bind.writable;
-        if !binds.iter().all(free) {
-            let reason = "a target is no free attach point of this sandbox, or is to be writable".to_owned();
-            return self.fail(seq, Failure::Build { step: "attaching".into(), reason });
-        }
-        record.attach_points.retain(|point| !binds.iter().any(|bind| bind.target == *point));
-        if before - record.attach_points.len() != binds.len() {
-            let reason = "the same target was named twice".to_owned();
-            return self.fail(seq, Failure::Build { step: "attaching".into(), reason });
+        if let Err(reason) = record.points.take(binds) {
+            return self.fail(seq, Failure::Build { step: "attaching".into(), reason: reason.into() });
         }
         let Ok(process) = record.process.try_clone() else { return self.fail(seq, Failure::Ended) };
-        let job = Job::Attach { process: process.as_fd(), binds };
+        let job = Job::Attach { process: process.as_fd(), ids: self.tools.ids(record.slot), binds };
         if let Some(errand) = self.fork_worker(job, Errand::Attach { seq }) {
             self.refuse(&errand, "forking a worker", "no process could be made: raise the server's limit of tasks");
         }
@@ -337,19 +362,18 @@ impl Serve {
     }
 
     fn born(&mut self, number: u64, pid: i32, fds: Vec<OwnedFd>) {
-        let Some(Worker { errand: Errand::Create { id, slot, attach_points, .. }, .. }) = self.workers.get_mut(&number)
-        else {
+        let Some(Worker { errand: Errand::Create { id, slot, points, .. }, .. }) = self.workers.get_mut(&number) else {
             return;
         };
         let Ok([process, lifeline]) = <[OwnedFd; 2]>::try_from(fds) else { return };
-        let (id, slot, attach_points) = (*id, *slot, std::mem::take(attach_points));
+        let (id, slot, points) = (*id, *slot, std::mem::take(points));
         let token = epoll::EventData::new_u64(KIND_SANDBOX | id);
         if epoll::add(&self.epoll, &process, token, epoll::EventFlags::IN).is_err() {
             // Its end will still be looked for when the worker's word comes.
             let _ = sys::signal_process(process.as_fd(), libc::SIGKILL);
         }
         let record =
-            Record { slot, pid, process, lifeline, attach_points, stage: Stage::Building, killed: false, status: None };
+            Record { slot, pid, process, lifeline, points, stage: Stage::Building, killed: false, status: None };
         self.sandboxes.insert(id, record);
     }
 

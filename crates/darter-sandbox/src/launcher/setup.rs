@@ -25,6 +25,7 @@ pub(super) struct Tools {
     pub(super) agent_filter: Program,
     function_filter: Program,
     build_filter: Program,
+    workspace_filter: Program,
     pub(super) landlock: u32,
     pub(super) files_owner: Owner,
     pub(super) privileged: bool,
@@ -53,14 +54,17 @@ impl Tools {
         privileges::trim_launcher().map_err(|e| format!("giving up needless capabilities failed: {e}"))?;
         let cgroups = Cgroups::prepare(&config.prefix()).map_err(|error| error.to_string())?;
         let agent = sys::sealed_program(c"darter-agent", AGENT).and_then(spare);
+        let [function_filter, build_filter, workspace_filter] =
+            [Profile::Function, Profile::Build, Profile::Workspace].map(seccomp::workload);
         Ok(Self {
             groups: cgroups.groups(),
             cgroups,
             allowed,
             agent: agent.map_err(|e| format!("loading the agent into memory failed: {e}"))?,
             agent_filter: seccomp::agent(),
-            function_filter: seccomp::workload(Profile::Function),
-            build_filter: seccomp::workload(Profile::Build),
+            function_filter,
+            build_filter,
+            workspace_filter,
             landlock: sys::landlock_version(),
             files_owner: config.files_owner,
             privileged,
@@ -83,6 +87,7 @@ impl Tools {
         match profile {
             Profile::Function => &self.function_filter,
             Profile::Build => &self.build_filter,
+            Profile::Workspace => &self.workspace_filter,
         }
     }
 

@@ -9,11 +9,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
+use super::Owner;
 use super::protocol::{Failure, Plan, Word};
 use super::setup::Tools;
+use super::volume;
 use crate::cgroup::{Made, group_name};
 use crate::inside::{DEVICES, Failed, Ids, Inside, Report, at, explain, spare};
-use crate::spec::Bind;
+use crate::spec::{Access, Bind, WORKLOAD_UID};
 use crate::{channel, inside, reclaim, sys};
 
 /// Connections waiting to be accepted; further ones wait in the client's own `connect`.
@@ -24,7 +26,7 @@ const EGRESS_BUFFER: usize = 128 << 10;
 /// What a worker is forked for.
 pub(super) enum Job<'a> {
     Create { id: u64, ids: Ids, plan: &'a Plan, fds: Vec<OwnedFd> },
-    Attach { process: BorrowedFd<'a>, binds: &'a [Bind] },
+    Attach { process: BorrowedFd<'a>, ids: Ids, binds: &'a [Bind] },
     Reclaim { id: u64 },
 }
 
@@ -34,7 +36,9 @@ pub(super) fn run(tools: &Tools, job: Job<'_>, launcher: OwnedFd) -> ! {
     let _ = sys::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as u64);
     let outcome = match job {
         Job::Create { id, ids, plan, fds } => create(tools, Creation { id, ids, plan }, fds, &launcher),
-        Job::Attach { process, binds } => attach(tools, process, binds).map(|()| (Word::Attached, Vec::new())),
+        Job::Attach { process, ids, binds } => {
+            attach(tools, process, ids, binds).map(|()| (Word::Attached, Vec::new()))
+        }
         Job::Reclaim { id } => {
             let bytes = tools.swap.then(|| reclaim::page_out(&tools.groups, id));
             Ok((Word::Reclaimed { bytes }, Vec::new()))
@@ -138,18 +142,32 @@ fn give_birth(
     }
 }
 
-/// A copy of a host folder or file as a mount that hangs nowhere yet.
+/// What a host folder, file or image shows, as a mount that hangs nowhere yet.
 fn detach(tools: &Tools, bind: &Bind, ids: Ids) -> Result<OwnedFd, Failed> {
     let step = |what: &str| at(format!("{what} {}", bind.source.display()));
     let source = tools.allowed.open(bind).map_err(step("opening"))?;
-    let mount = sys::clone_tree(source.as_fd()).map_err(step("cloning the mount of"))?;
     let quiet = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
-    if !bind.writable {
-        sys::set_mount_attributes(mount.as_fd(), quiet | libc::MOUNT_ATTR_RDONLY, None)
-            .map_err(step("making read-only"))?;
-        return Ok(mount);
-    }
-    let userns = if ids.own { Some(mapping(tools, ids).map_err(step("mapping the owner of"))?) } else { None };
+    let (mount, owner) = match bind.access {
+        Access::ReadOnly => {
+            let mount = sys::clone_tree(source.as_fd()).map_err(step("cloning the mount of"))?;
+            sys::set_mount_attributes(mount.as_fd(), quiet | libc::MOUNT_ATTR_RDONLY, None)
+                .map_err(step("making read-only"))?;
+            return Ok(mount);
+        }
+        Access::Writable => {
+            let mount = sys::clone_tree(source.as_fd()).map_err(step("cloning the mount of"))?;
+            (mount, tools.files_owner)
+        }
+        Access::Volume if !ids.own => {
+            let error = io::Error::other("a plain user may not mount volumes; bind a folder instead");
+            return Err(step("mounting")(error));
+        }
+        Access::Volume => {
+            let mount = volume::mount(&source, &bind.source).map_err(step("mounting"))?;
+            (mount, Owner { uid: WORKLOAD_UID, gid: WORKLOAD_UID })
+        }
+    };
+    let userns = if ids.own { Some(mapping(owner, ids).map_err(step("mapping the owner of"))?) } else { None };
     sys::set_mount_attributes(mount.as_fd(), quiet, userns.as_ref().map(AsFd::as_fd)).map_err(|error| {
         let hint = "mapping ids on this file system (ext4, xfs, btrfs and tmpfs of a current kernel can) of";
         step(hint)(error)
@@ -157,8 +175,8 @@ fn detach(tools: &Tools, bind: &Bind, ids: Ids) -> Result<OwnedFd, Failed> {
     Ok(mount)
 }
 
-/// A user namespace that says: what `files_owner` owns on disk, the workload owns in this mount.
-fn mapping(tools: &Tools, ids: Ids) -> io::Result<OwnedFd> {
+/// A user namespace that says: what `owner` owns on disk, the workload owns in this mount.
+fn mapping(owner: Owner, ids: Ids) -> io::Result<OwnedFd> {
     let (wait, hold) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     // SAFETY: this process has one thread.
     #[allow(unsafe_code)]
@@ -172,8 +190,8 @@ fn mapping(tools: &Tools, ids: Ids) -> io::Result<OwnedFd> {
         }
         sys::Forked::Parent { pid, .. } => {
             let line = |on_disk: u32| format!("{on_disk} {} 1\n", ids.workload);
-            std::fs::write(format!("/proc/{pid}/uid_map"), line(tools.files_owner.uid))?;
-            std::fs::write(format!("/proc/{pid}/gid_map"), line(tools.files_owner.gid))?;
+            std::fs::write(format!("/proc/{pid}/uid_map"), line(owner.uid))?;
+            std::fs::write(format!("/proc/{pid}/gid_map"), line(owner.gid))?;
             Ok(std::fs::File::open(format!("/proc/{pid}/ns/user"))?.into())
         }
     }
@@ -207,9 +225,8 @@ fn network(process: &OwnedFd, egress: bool) -> Result<Option<OwnedFd>, Failed> {
     Ok(Some(socket))
 }
 
-fn attach(tools: &Tools, process: BorrowedFd<'_>, binds: &[Bind]) -> Result<(), Failure> {
-    let nobody = Ids { workload: 0, agent: 0, own: false };
-    let mounts = binds.iter().map(|bind| detach(tools, bind, nobody)).collect::<Result<Vec<_>, _>>();
+fn attach(tools: &Tools, process: BorrowedFd<'_>, ids: Ids, binds: &[Bind]) -> Result<(), Failure> {
+    let mounts = binds.iter().map(|bind| detach(tools, bind, ids)).collect::<Result<Vec<_>, _>>();
     let mounts = mounts.map_err(failure)?;
     sys::enter_namespaces(process, libc::CLONE_NEWNS).map_err(|error| match error.raw_os_error() {
         Some(libc::ESRCH) => Failure::Ended,

@@ -44,6 +44,21 @@ const PROCESS_OPTIONS: &[u32] = &[
     0x5356_4d41,
 ];
 
+/// What else a workspace may: filters of its own (browsers), and who may trace it (crash reporters).
+const WORKSPACE_OPTIONS: &[u32] = &{
+    let mut all = [0; PROCESS_OPTIONS.len() + 2];
+    let (common, own) = all.split_at_mut(PROCESS_OPTIONS.len());
+    common.copy_from_slice(PROCESS_OPTIONS);
+    own[0] = libc::PR_SET_SECCOMP as u32;
+    own[1] = libc::PR_SET_PTRACER as u32;
+    all
+};
+
+/// The usual one, and the question for it.
+const PERSONALITIES: &[u32] = &[0, 0xffff_ffff];
+/// Debuggers load a program at the same addresses each time.
+const WORKSPACE_PERSONALITIES: &[u32] = &[0, 0xffff_ffff, libc::ADDR_NO_RANDOMIZE as u32];
+
 macro_rules! numbers {
     ($($name:ident)*) => { &[$(libc::$name),*] };
 }
@@ -103,17 +118,28 @@ const ALLOWED_TO_BUILD: &[i64] = numbers! {
     SYS_setxattr SYS_lsetxattr SYS_fsetxattr SYS_removexattr SYS_lremovexattr SYS_fremovexattr SYS_ioprio_set
 };
 
+/// What debuggers, databases and browsers use besides. `ptrace` and its like reach only processes of the same user
+/// namespace, that is the workload's own; a filter can only take away; System V memory lives in the ipc namespace and
+/// counts as memory; `syncfs` is `fsync` of a home.
+const FOR_WORKSPACES: &[i64] = numbers! {
+    SYS_ptrace SYS_process_vm_readv SYS_process_vm_writev SYS_seccomp SYS_syncfs
+};
+/// See [`FOR_WORKSPACES`]; for the other profiles these do not exist.
+const NEW_FOR_WORKSPACES: &[i64] = numbers! {
+    SYS_shmget SYS_shmat SYS_shmctl SYS_shmdt SYS_semget SYS_semop SYS_semctl SYS_semtimedop SYS_msgget SYS_msgsnd
+    SYS_msgrcv SYS_msgctl SYS_io_setup SYS_io_destroy SYS_io_submit SYS_io_cancel SYS_io_getevents
+};
+
 /// Ways out, and ways to hurt the host.
 const REFUSED: &[i64] = numbers! {
     SYS_unshare SYS_setns SYS_mount SYS_umount2 SYS_pivot_root SYS_chroot SYS_open_tree SYS_move_mount SYS_fsopen
-    SYS_fsconfig SYS_fsmount SYS_fspick SYS_mount_setattr SYS_ptrace SYS_process_vm_readv SYS_process_vm_writev
-    SYS_process_madvise SYS_process_mrelease SYS_kcmp SYS_pidfd_getfd SYS_bpf SYS_perf_event_open SYS_userfaultfd
-    SYS_seccomp SYS_init_module SYS_finit_module SYS_delete_module SYS_kexec_load SYS_reboot
+    SYS_fsconfig SYS_fsmount SYS_fspick SYS_mount_setattr SYS_process_madvise SYS_process_mrelease SYS_kcmp SYS_pidfd_getfd SYS_bpf SYS_perf_event_open SYS_userfaultfd
+    SYS_init_module SYS_finit_module SYS_delete_module SYS_kexec_load SYS_reboot
     SYS_swapon SYS_swapoff SYS_settimeofday SYS_clock_settime SYS_clock_adjtime SYS_adjtimex SYS_acct SYS_quotactl
     SYS_quotactl_fd SYS_open_by_handle_at SYS_name_to_handle_at SYS_lookup_dcookie SYS_sethostname
     SYS_setdomainname SYS_syslog SYS_vhangup SYS_fanotify_init SYS_fanotify_mark SYS_capset SYS_mlockall
     SYS_sched_setattr SYS_mbind SYS_set_mempolicy SYS_migrate_pages SYS_move_pages SYS_remap_file_pages SYS_vmsplice
-    SYS_sync SYS_syncfs SYS_nfsservctl
+    SYS_sync SYS_nfsservctl
 };
 
 #[cfg(target_arch = "x86_64")]
@@ -127,14 +153,20 @@ const REFUSED_HERE: &[i64] = &[];
 pub(super) fn workload(profile: Profile) -> Vec<(i64, Verdict)> {
     let mut table = entries(ALLOWED, Verdict::Allow);
     table.extend(entries(ALLOWED_HERE, Verdict::Allow));
-    let build = match profile {
-        Profile::Function => Verdict::Errno(libc::EPERM),
-        Profile::Build => Verdict::Allow,
+    let refused = Verdict::Errno(libc::EPERM);
+    let (build, workspace) = match profile {
+        Profile::Function => (refused, refused),
+        Profile::Build => (Verdict::Allow, refused),
+        Profile::Workspace => (Verdict::Allow, Verdict::Allow),
     };
     table.extend(entries(ALLOWED_TO_BUILD, build));
+    table.extend(entries(FOR_WORKSPACES, workspace));
+    if profile == Profile::Workspace {
+        table.extend(entries(NEW_FOR_WORKSPACES, workspace));
+    }
     table.extend(entries(REFUSED, Verdict::Errno(libc::EPERM)));
     table.extend(entries(REFUSED_HERE, Verdict::Errno(libc::EPERM)));
-    table.extend(checked());
+    table.extend(checked(profile));
     table
 }
 
@@ -142,14 +174,18 @@ fn entries(numbers: &[i64], verdict: Verdict) -> Vec<(i64, Verdict)> {
     numbers.iter().map(|number| (*number, verdict)).collect()
 }
 
-fn checked() -> Vec<(i64, Verdict)> {
+fn checked(profile: Profile) -> Vec<(i64, Verdict)> {
+    let (options, personalities) = match profile {
+        Profile::Function | Profile::Build => (PROCESS_OPTIONS, PERSONALITIES),
+        Profile::Workspace => (WORKSPACE_OPTIONS, WORKSPACE_PERSONALITIES),
+    };
     // Set-user-id files on a writable bind would be somebody's set-user-id files on the host.
     let no_set_id = |argument| Verdict::Check(Check::NoBits { argument, bits: 0o6000 });
     let mut table = vec![
         (libc::SYS_clone, Verdict::Check(Check::NoBits { argument: 0, bits: NEW_NAMESPACES })),
         (libc::SYS_ioctl, Verdict::Check(Check::NoneOf { argument: 1, values: TERMINAL_TRICKS })),
-        (libc::SYS_prctl, Verdict::Check(Check::OneOf { argument: 0, values: PROCESS_OPTIONS })),
-        (libc::SYS_personality, Verdict::Check(Check::OneOf { argument: 0, values: &[0, 0xffff_ffff] })),
+        (libc::SYS_prctl, Verdict::Check(Check::OneOf { argument: 0, values: options })),
+        (libc::SYS_personality, Verdict::Check(Check::OneOf { argument: 0, values: personalities })),
         (libc::SYS_socket, Verdict::Check(Check::Socket)),
         (libc::SYS_socketpair, Verdict::Check(Check::OneOf { argument: 0, values: &[libc::AF_UNIX as u32] })),
         (libc::SYS_fchmod, no_set_id(1)),

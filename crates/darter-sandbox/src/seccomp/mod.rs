@@ -54,9 +54,14 @@ mod tests {
         table.iter().find(|(one, _)| *one == number).map_or(Verdict::Errno(libc::ENOSYS), |(_, verdict)| *verdict)
     }
 
+    fn tables() -> Vec<Vec<(i64, Verdict)>> {
+        let profiles = [Profile::Function, Profile::Build, Profile::Workspace];
+        profiles.into_iter().map(calls::workload).chain([calls::agent()]).collect()
+    }
+
     #[test]
     fn no_call_is_listed_twice() {
-        for table in [calls::workload(Profile::Function), calls::workload(Profile::Build), calls::agent()] {
+        for table in tables() {
             let mut numbers: Vec<i64> = table.iter().map(|(number, _)| *number).collect();
             let all = numbers.len();
             numbers.sort_unstable();
@@ -67,7 +72,7 @@ mod tests {
 
     #[test]
     fn the_compiled_tree_answers_as_the_table_for_every_number() {
-        for table in [calls::workload(Profile::Function), calls::workload(Profile::Build), calls::agent()] {
+        for table in tables() {
             let program = bpf::compile(&table);
             for number in 0..2000 {
                 let got = bpf::run(&program, bpf::NATIVE, number as u32, [0; 6]);

@@ -7,7 +7,10 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use darter_sandbox::{Bind, Exit, Launcher, LauncherClient, LauncherConfig, Limits, Owner, Sandbox, Spec};
+use darter_sandbox::{Bind, Exit, Launcher, LauncherClient, LauncherConfig, Limits, Owner, Profile, Sandbox, Spec};
+
+/// Every profile there is: a way out is tried under each.
+pub const ALL_PROFILES: [Profile; 3] = [Profile::Function, Profile::Build, Profile::Workspace];
 
 /// Most of a program's output that is kept; the rest is read and dropped.
 const KEEP: u64 = 1 << 20;

@@ -5,7 +5,7 @@ mod machine;
 
 use std::path::Path;
 
-use darter_sandbox::{Launcher, LauncherConfig, Wall, probe};
+use darter_sandbox::{Launcher, LauncherConfig, Wall, probe, probe_volumes};
 use serde::Serialize;
 
 use crate::bad_configuration;
@@ -68,7 +68,7 @@ pub fn run(sources: &Sources, out: Output) -> Result<(), Failure> {
             .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut checks = runtime.block_on(walls(launcher));
+    let mut checks = runtime.block_on(walls(launcher, &place));
     checks.extend(machine::checks(&loaded));
     out.list(&checks, &["check", "state", "what was seen", "what to do"], |check| {
         let state = match check.state {
@@ -81,13 +81,19 @@ pub fn run(sources: &Sources, out: Output) -> Result<(), Failure> {
     verdict(&checks, &loaded, out)
 }
 
-async fn walls(launcher: Result<Launcher, darter_sandbox::LaunchError>) -> Vec<Check> {
+async fn walls(launcher: Result<Launcher, darter_sandbox::LaunchError>, place: &Path) -> Vec<Check> {
     let connected = match launcher {
         Ok(launcher) => launcher.connect().await,
         Err(error) => Err(error),
     };
     match connected {
-        Ok(client) => probe(&client).await.into_iter().map(Check::from).collect(),
+        Ok(client) => {
+            let mut walls = probe(&client).await;
+            walls.push(probe_volumes(&client, &place.join("workspaces")).await);
+            // Made by us a moment ago, and empty.
+            let _ = std::fs::remove_dir_all(place);
+            walls.into_iter().map(Check::from).collect()
+        }
         Err(error) => vec![Check {
             name: "launcher".into(),
             state: State::Missing,

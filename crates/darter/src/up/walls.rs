@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use darter_sandbox::{LauncherClient, Wall, probe};
+use darter_sandbox::{LauncherClient, Wall, probe, probe_volumes};
 use serde::{Deserialize, Serialize};
 
 use crate::client::{Exit, Failure};
@@ -41,7 +41,8 @@ pub async fn look(launcher: &LauncherClient, data: &Path) -> Vec<Seen> {
         return memory.walls;
     }
     tracing::info!("trying the walls of the sandbox; once after each start of the machine");
-    let walls: Vec<Seen> = probe(launcher).await.into_iter().map(Seen::from).collect();
+    let mut walls: Vec<Seen> = probe(launcher).await.into_iter().map(Seen::from).collect();
+    walls.push(probe_volumes(launcher, &data.join("workspaces")).await.into());
     if let Ok(bytes) = serde_json::to_vec(&Memory { key, walls: walls.clone() }) {
         // Only a memory: without it the next start looks again.
         let _ = std::fs::write(&path, bytes);
