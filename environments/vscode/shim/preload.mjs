@@ -1,0 +1,55 @@
+//! Loaded before VS Code's server: makes it listen on the descriptor that the platform made, and lets it wait, with its
+//! modules loaded, until the attendant says whose it is. It must do nothing in the processes that the server starts.
+
+import net from "node:net";
+import { flushCompileCache } from "node:module";
+import process from "node:process";
+
+const descriptor = Number(process.env.DARTER_LISTEN_FD);
+const warm = process.env.DARTER_WARM === "1";
+const install = process.env.DARTER_INSTALL === "1";
+for (const name of ["DARTER_LISTEN_FD", "DARTER_WARM", "LISTEN_FDS"]) delete process.env[name];
+
+/** One line of JSON: `{"variables","cwd"}`. */
+async function told() {
+  let text = "";
+  for await (const piece of process.stdin.setEncoding("utf8")) {
+    text += piece;
+    if (text.includes("\n")) break;
+  }
+  process.stdin.destroy();
+  if (!text.includes("\n")) process.exit(0);
+  const { variables, cwd } = JSON.parse(text.slice(0, text.indexOf("\n")));
+  for (const name of Object.keys(process.env)) {
+    if (!(name in variables) && name !== "NODE_COMPILE_CACHE") delete process.env[name];
+  }
+  Object.assign(process.env, variables);
+  for (const name of ["DARTER_LISTEN_FD", "DARTER_WARM", "LISTEN_FDS"]) delete process.env[name];
+  process.chdir(cwd);
+}
+
+if (Number.isInteger(descriptor)) {
+  const listen = net.Server.prototype.listen;
+  net.Server.prototype.listen = function (options, ...rest) {
+    // Only the server's own address; what extensions listen on is theirs.
+    if (typeof options?.path !== "string") return listen.call(this, options, ...rest);
+    net.Server.prototype.listen = listen;
+    const begin = () => {
+      listen.call(this, { fd: descriptor }, ...rest);
+      // What `address()` tells of a pipe.
+      this._pipeName = options.path;
+    };
+    if (warm) told().then(begin);
+    else begin();
+    return this;
+  };
+}
+
+// At install every process of VS Code runs once, so that what it compiled is kept (see warm.mjs).
+if (install) {
+  setTimeout(() => {
+    flushCompileCache();
+    process.exit(0);
+  }, Number(process.env.DARTER_INSTALL_MS ?? 2500)).unref();
+  process.on("exit", () => flushCompileCache());
+}

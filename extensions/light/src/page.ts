@@ -1,0 +1,35 @@
+//! Runs in the page of a light workspace before the workbench: opens the session at once, and is the workbench's file
+//! system for `vscode-remote`, under which the full editor knows the same files. So folder, user data, open editors and
+//! unsaved text are the same in both depths. Nothing here may throw at load time: the page would stay empty.
+
+import { FileProvider } from "./provider.ts";
+import { Session } from "./session.ts";
+
+/** How often a person's doing is told. */
+const TELL_EVERY = 20_000;
+
+const session = new Session(`${location.origin.replace(/^http/, "ws")}/.darter/session`);
+const files = new FileProvider(session);
+session.onConnected = (again) => files.connected(again);
+session.onNotification = (method, params) => {
+  if (method === "fs.changed") files.changed(params);
+};
+
+let told = 0;
+for (const event of ["keydown", "pointerdown", "wheel"]) {
+  addEventListener(
+    event,
+    () => {
+      if (Date.now() - told < TELL_EVERY) return;
+      told = Date.now();
+      session.request("activity", { kind: "editor" }, { once: true }).catch(() => {});
+    },
+    { capture: true, passive: true },
+  );
+}
+addEventListener("online", () => session.hurry());
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") session.hurry();
+});
+
+(globalThis as any).darterFiles = files;
