@@ -39,7 +39,13 @@ fn run() -> Result<ExitCode> {
     }
 }
 
-/// The folder of the workspace: the parent of this crate's.
+/// The folder of the checkout in which this was called, found at run time: a path compiled in would be the other
+/// checkout's when two of them share a target directory.
 fn root() -> Result<PathBuf> {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).context("xtask lies in no workspace")
+    // Cargo says where the package lies that it runs; without cargo, whoever calls stands somewhere in the checkout.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let start = package.map_or_else(std::env::current_dir, Ok)?;
+    let is_root = |folder: &&Path| folder.join("Cargo.lock").is_file() && folder.join("xtask/Cargo.toml").is_file();
+    let root = start.ancestors().find(is_root);
+    root.map(Path::to_path_buf).context("this is not called from inside a checkout; go into one")
 }
