@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
     };
-    let console = tower::service_fn(|_request: Request<hyper::body::Incoming>| async {
+    let console = tower::service_fn(|_request: Request<darter_gateway::Intake>| async {
         Ok::<_, std::convert::Infallible>(Response::new(Empty::<bytes::Bytes>::new()))
     });
     let gateway = Gateway::new(GatewayConfig::new("darter.localhost", "darter-apps.localhost"), parts, console)?;

@@ -28,6 +28,9 @@ pub struct GatewayConfig {
     pub max_connections: usize,
     /// How long a client may take for a request's head; also how long a connection may wait for its next request.
     pub header_timeout: Duration,
+    /// How long a client of the console may read none of its answer, or send none of its body. An app's clients have
+    /// the app's idle time-out instead.
+    pub stall_timeout: Duration,
     /// How long requests in flight may take to finish when the gateway stops.
     pub drain_grace: Duration,
 }
@@ -42,6 +45,7 @@ impl GatewayConfig {
             trusted_proxies: Vec::new(),
             max_connections: 16_384,
             header_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(60),
             drain_grace: Duration::from_secs(10),
         }
     }

@@ -6,16 +6,17 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use crate::context::Peer;
+use crate::patience::{Pace, Patience, Patient, Streams};
 use crate::phase;
 use crate::reply::ReplyBody;
 use crate::server::Inner;
@@ -42,18 +43,20 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0";
 pub(crate) async fn serve(inner: Arc<Inner>, stream: TcpStream, address: SocketAddr, tls: Option<Tls>) {
     // Small answers must not wait for more; a socket that refuses the option still works.
     let _ = stream.set_nodelay(true);
-    let patience = inner.config.header_timeout;
+    let hurry = inner.config.header_timeout;
+    let patience = Patience::new(inner.config.stall_timeout);
     let peer = |tls: bool| Arc::new(Peer::new(plain(address.ip()), tls));
     match tls {
         None => {
-            let Ok(Some(h2)) = tokio::time::timeout(patience, begins_http2(&stream)).await else { return };
-            speak(inner, stream, peer(false), h2).await;
+            let Ok(Some(h2)) = tokio::time::timeout(hurry, begins_http2(&stream)).await else { return };
+            speak(inner, Patient::new(stream, patience.clone()), patience, peer(false), h2).await;
         }
         Some(tls) => {
             let acceptor = TlsAcceptor::from(tls.current());
-            let Ok(Ok(stream)) = tokio::time::timeout(patience, acceptor.accept(stream)).await else { return };
+            let stream = Patient::new(stream, patience.clone());
+            let Ok(Ok(stream)) = tokio::time::timeout(hurry, acceptor.accept(stream)).await else { return };
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            speak(inner, stream, peer(true), h2).await;
+            speak(inner, stream, patience, peer(true), h2).await;
         }
     }
 }
@@ -83,44 +86,69 @@ async fn begins_http2(stream: &TcpStream) -> Option<bool> {
     }
 }
 
-async fn speak<S>(inner: Arc<Inner>, stream: S, peer: Arc<Peer>, h2: bool)
+async fn speak<S>(inner: Arc<Inner>, stream: S, patience: Patience, peer: Arc<Peer>, h2: bool)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let service = service_fn({
-        let inner = Arc::clone(&inner);
-        move |request: Request<Incoming>| {
-            let (inner, peer) = (Arc::clone(&inner), Arc::clone(&peer));
-            async move { Ok::<http::Response<ReplyBody>, Infallible>(phase::serve(inner, &peer, request).await) }
+    let ended =
+        if h2 { speak2(&inner, stream, patience, peer).await } else { speak1(&inner, stream, patience, peer).await };
+    // How clients end their connections is their business; it is of interest only when somebody looks for it.
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a client connection ended early");
+    }
+}
+
+async fn speak1<S>(inner: &Arc<Inner>, stream: S, patience: Patience, peer: Arc<Peer>) -> Result<(), hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let service = service_fn(|request: Request<Incoming>| {
+        let (inner, peer, patience) = (Arc::clone(inner), Arc::clone(&peer), patience.clone());
+        async move {
+            let answer = phase::serve(Arc::clone(&inner), &peer, request).await;
+            patience.set(answer.body().patience().unwrap_or(inner.config.stall_timeout));
+            Ok::<Response<ReplyBody>, Infallible>(answer)
         }
     });
-    let io = TokioIo::new(stream);
-    if h2 {
-        let mut connection = pin!(http2_settings().serve_connection(io, service));
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = inner.stopping.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                tokio::select! {
-                    ended = connection => ended,
-                    () = inner.stopped.cancelled() => return,
-                }
-            }
-        };
-        note(ended);
-    } else {
-        let mut connection = pin!(http1_settings(&inner).serve_connection(io, service).with_upgrades());
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = inner.stopping.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                tokio::select! {
-                    ended = connection => ended,
-                    () = inner.stopped.cancelled() => return,
-                }
-            }
-        };
-        note(ended);
+    let mut connection = pin!(http1_settings(inner).serve_connection(TokioIo::new(stream), service).with_upgrades());
+    tokio::select! {
+        ended = connection.as_mut() => return ended,
+        () = inner.stopping.cancelled() => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        ended = connection => ended,
+        () = inner.stopped.cancelled() => Ok(()),
+    }
+}
+
+async fn speak2<S>(inner: &Arc<Inner>, stream: S, patience: Patience, peer: Arc<Peer>) -> Result<(), hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let service = service_fn(|request: Request<Incoming>| {
+        let (inner, peer, patience) = (Arc::clone(inner), Arc::clone(&peer), patience.clone());
+        async move {
+            let answer = phase::serve(Arc::clone(&inner), &peer, request).await;
+            let most = answer.body().patience().unwrap_or(inner.config.stall_timeout);
+            patience.raise(most);
+            let pace = Pace::current().inspect(|pace| pace.wait_at_most(most));
+            Ok::<Response<ReplyBody>, Infallible>(answer.map(|body| body.paced(pace)))
+        }
+    });
+    let streams = Streams::default();
+    let mut connection = pin!(http2_settings(streams.clone()).serve_connection(TokioIo::new(stream), service));
+    let goodbye = tokio::select! {
+        ended = connection.as_mut() => return ended,
+        () = inner.stopping.cancelled() => None,
+        () = streams.quiet(inner.config.header_timeout) => Some(patience.get()),
+    };
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        ended = connection => ended,
+        () = inner.stopped.cancelled() => Ok(()),
+        // What a quiet connection still holds is the end of an answer that its client does not take.
+        () = tokio::time::sleep(goodbye.unwrap_or_default()), if goodbye.is_some() => Ok(()),
     }
 }
 
@@ -135,8 +163,8 @@ fn http1_settings(inner: &Inner) -> http1::Builder {
     settings
 }
 
-fn http2_settings() -> http2::Builder<TokioExecutor> {
-    let mut settings = http2::Builder::new(TokioExecutor::new());
+fn http2_settings(streams: Streams) -> http2::Builder<Streams> {
+    let mut settings = http2::Builder::new(streams);
     settings
         .timer(TokioTimer::new())
         .max_header_list_size(MAX_HEAD as u32)
@@ -150,11 +178,4 @@ fn http2_settings() -> http2::Builder<TokioExecutor> {
         .keep_alive_timeout(PING_WAIT)
         .enable_connect_protocol();
     settings
-}
-
-/// How clients end their connections is their business; it is of interest only when somebody looks for it.
-fn note(ended: Result<(), hyper::Error>) {
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a client connection ended early");
-    }
 }

@@ -17,8 +17,10 @@ mod config;
 mod connection;
 mod context;
 mod directory;
+mod intake;
 mod listener;
 mod page;
+mod patience;
 mod phase;
 mod reply;
 mod server;
@@ -26,6 +28,7 @@ mod tls;
 
 pub use config::{ConfigError, GatewayConfig, Network};
 pub use directory::{AppRoute, Directory, RouteState};
+pub use intake::{Intake, IntakeError};
 pub use listener::Listener;
 pub use server::{ConsoleBody, Gateway, Parts, Snapshot};
 pub use tls::Tls;

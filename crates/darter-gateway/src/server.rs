@@ -11,7 +11,6 @@ use darter_core::{Clock, Random};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +19,7 @@ use tower::{Service, ServiceExt};
 
 use crate::config::{ConfigError, GatewayConfig};
 use crate::directory::Directory;
+use crate::intake::Intake;
 use crate::listener::{self, Listener};
 use crate::phase::Buckets;
 
@@ -27,7 +27,7 @@ use crate::phase::Buckets;
 type BodyError = Box<dyn std::error::Error + Send + Sync>;
 /// The console's answer, whatever made it.
 pub type ConsoleBody = UnsyncBoxBody<Bytes, BodyError>;
-pub(crate) type Console = BoxCloneSyncService<Request<Incoming>, Response<ConsoleBody>, Infallible>;
+pub(crate) type Console = BoxCloneSyncService<Request<Intake>, Response<ConsoleBody>, Infallible>;
 
 /// What the gateway is handed.
 #[derive(Clone)]
@@ -83,10 +83,10 @@ impl fmt::Debug for Gateway {
 }
 
 impl Gateway {
-    /// Puts the parts together. `console` is any `tower` service over hyper's body, such as an `axum::Router`.
+    /// Puts the parts together. `console` is any `tower` service over our body, such as an `axum::Router`.
     pub fn new<S, B>(config: GatewayConfig, parts: Parts, console: S) -> Result<Self, ConfigError>
     where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+        S: Service<Request<Intake>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,

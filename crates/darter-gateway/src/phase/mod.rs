@@ -29,6 +29,7 @@ pub use meter::Meter;
 
 use crate::context::{Context, Peer};
 use crate::directory::AppRoute;
+use crate::intake::Intake;
 use crate::page::{self, Problem};
 use crate::reply::ReplyBody;
 use crate::server::Inner;
@@ -61,7 +62,8 @@ pub(crate) async fn serve(inner: Arc<Inner>, peer: &Peer, request: Request<Incom
     }
 }
 
-async fn serve_console(inner: &Inner, context: &Context, mut request: Request<Incoming>) -> Response<ReplyBody> {
+async fn serve_console(inner: &Inner, context: &Context, request: Request<Incoming>) -> Response<ReplyBody> {
+    let mut request = request.map(|body| Intake::new(body, inner.config.stall_timeout));
     headers::vouch(request.headers_mut(), context);
     match inner.console.clone().oneshot(request).await {
         Ok(answer) => answer.map(ReplyBody::console),
@@ -92,7 +94,8 @@ async fn serve_app(
         },
     };
     cors.open(answer.headers_mut());
-    finish(answer, &context, meter)
+    let patience = Duration::from_millis(app.limits.idle_timeout_ms);
+    finish(answer.map(|body| body.patient(patience)), &context, meter)
 }
 
 /// The way of one request into an app and back.

@@ -104,7 +104,7 @@ async fn run(inner: &Inner, client: Upgraded, mut sink: RequestSink, mut body: R
         tokio::pin!(inwards, outwards);
         tokio::select! {
             _ = &mut inwards => Ended::Client,
-            () = &mut outwards => Ended::Runtime,
+            taken = &mut outwards => if taken { Ended::Runtime } else { return },
             () = deadlines.silent() => Ended::Us,
             () = inner.stopping.cancelled() => Ended::Us,
         }
@@ -149,19 +149,29 @@ async fn inwards(reader: &mut ReadHalf<TokioIo<Upgraded>>, sink: &mut RequestSin
     }
 }
 
+/// Moves what the function says to the client. `false`: the client takes no more of it.
 async fn outwards(
     body: &mut ResponseBody,
     writer: &mut WriteHalf<TokioIo<Upgraded>>,
     frames: &mut Frames,
     deadlines: &Deadlines,
-) {
+) -> bool {
     while let Some(Ok(chunk)) = body.chunk().await {
         frames.follow(&chunk);
-        if writer.write_all(&chunk).await.is_err() || writer.flush().await.is_err() {
-            return;
+        let mut left: &[u8] = &chunk;
+        while !left.is_empty() {
+            // What the client sends meanwhile is no sign that it reads.
+            match tokio::time::timeout(deadlines.idle, writer.write(left)).await {
+                Ok(Ok(length)) if length > 0 => left = &left[length..],
+                Ok(_) | Err(_) => return false,
+            }
+            deadlines.touch();
         }
-        deadlines.touch();
+        if writer.flush().await.is_err() {
+            return false;
+        }
     }
+    true
 }
 
 /// Follows the frames that the function sends, so that a close frame of ours never lands inside one.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use darter_core::limits::AppLimits;
 use darter_core::record::{RequestRecord, StartPhases};
 use darter_core::{AppId, Fault, Kind, SystemClock, SystemRandom};
@@ -190,7 +191,8 @@ impl House {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
         };
-        let console = axum::Router::new().fallback(|request: axum::extract::Request| async move {
+        let console = axum::Router::new().route("/whole", axum::routing::post(|body: Bytes| async move { body }));
+        let console = console.fallback(|request: axum::extract::Request| async move {
             let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
             format!(
                 "console {} for {} by {}",

@@ -14,6 +14,7 @@ use super::key::{Key, Kind, Problem, within};
 pub struct Gateway {
     pub max_connections: usize,
     pub header_timeout_ms: u64,
+    pub stall_timeout_ms: u64,
 }
 
 pub const KEYS: &[Key] = &[
@@ -23,11 +24,16 @@ pub const KEYS: &[Key] = &[
         Kind::Number,
         "how long a client may take for a request's head, and a connection may wait for its next request",
     ),
+    Key::new(
+        "stall_timeout_ms",
+        Kind::Number,
+        "how long a client of the console may read none of its answer, or send none of its body; an app's clients have its idle_timeout_ms",
+    ),
 ];
 
 impl Default for Gateway {
     fn default() -> Self {
-        Self { max_connections: 16_384, header_timeout_ms: 30_000 }
+        Self { max_connections: 16_384, header_timeout_ms: 30_000, stall_timeout_ms: 60_000 }
     }
 }
 
@@ -37,6 +43,7 @@ impl Gateway {
         connections
             .into_iter()
             .chain(within("gateway.header_timeout_ms", self.header_timeout_ms, 100, 600_000))
+            .chain(within("gateway.stall_timeout_ms", self.stall_timeout_ms, 1_000, 3_600_000))
             .collect()
     }
 }
@@ -52,6 +59,7 @@ pub fn config(server: &Server, gateway: &Gateway) -> Result<GatewayConfig, Probl
         trusted_proxies: proxies,
         max_connections: gateway.max_connections,
         header_timeout: Duration::from_millis(gateway.header_timeout_ms),
+        stall_timeout: Duration::from_millis(gateway.stall_timeout_ms),
         drain_grace: Duration::from_millis(server.drain_ms),
         ..GatewayConfig::new(&server.domain, &server.apps_domain)
     };
