@@ -52,7 +52,7 @@ pub(crate) async fn serve(inner: Arc<Inner>, stream: TcpStream, address: SocketA
             speak(inner, Patient::new(stream, patience.clone()), patience, peer(false), h2).await;
         }
         Some(tls) => {
-            let acceptor = TlsAcceptor::from(tls.current());
+            let acceptor = TlsAcceptor::from(tls.config());
             let stream = Patient::new(stream, patience.clone());
             let Ok(Ok(stream)) = tokio::time::timeout(hurry, acceptor.accept(stream)).await else { return };
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");

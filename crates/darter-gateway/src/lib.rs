@@ -31,4 +31,4 @@ pub use directory::{AppRoute, Directory, RouteState};
 pub use intake::{Intake, IntakeError};
 pub use listener::Listener;
 pub use server::{ConsoleBody, Gateway, Parts, Snapshot};
-pub use tls::Tls;
+pub use tls::{Certificate, Tls};

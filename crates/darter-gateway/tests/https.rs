@@ -6,7 +6,7 @@ mod support;
 
 use std::sync::Arc;
 
-use darter_gateway::Tls;
+use darter_gateway::{Certificate, Tls};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -15,10 +15,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const CHAIN: &[u8] = include_bytes!("support/tls-cert.pem");
 const KEY: &[u8] = include_bytes!("support/tls-key.pem");
+const CONSOLE: (&[u8], &[u8]) =
+    (include_bytes!("support/tls-console-cert.pem"), include_bytes!("support/tls-console-key.pem"));
+const SHOP: (&[u8], &[u8]) = (include_bytes!("support/tls-shop-cert.pem"), include_bytes!("support/tls-shop-key.pem"));
+
+fn certificate((chain, key): (&[u8], &[u8])) -> Certificate {
+    Certificate::from_pem(chain, key).unwrap()
+}
 
 fn connector(alpn: &[&str]) -> tokio_rustls::TlsConnector {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(CHAIN).unwrap()).unwrap();
+    for chain in [CHAIN, CONSOLE.0, SHOP.0] {
+        roots.add(CertificateDer::from_pem_slice(chain).unwrap()).unwrap();
+    }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
@@ -28,8 +37,8 @@ fn connector(alpn: &[&str]) -> tokio_rustls::TlsConnector {
 
 #[tokio::test]
 async fn https_serves_with_the_protocol_that_the_client_chooses() {
-    let tls = Tls::from_pem(CHAIN, KEY).unwrap();
-    let house = House::secure(tls.clone(), |request, answer| async move {
+    let tls = Tls::new(certificate((CHAIN, KEY)), vec![]).unwrap();
+    let house = House::secure(tls, |request, answer| async move {
         let proto = request.header("x-forwarded-proto").unwrap_or_default().to_owned();
         answer.respond(200, &[], proto);
     })
@@ -46,7 +55,39 @@ async fn https_serves_with_the_protocol_that_the_client_chooses() {
     // A close without a TLS goodbye is an error to some clients; what came before it counts here.
     let _ = soon(stream.read_to_string(&mut text)).await;
     assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("https"), "{text}");
-    tls.replace(CHAIN, KEY).unwrap();
+}
+
+/// Which certificate a client is shown that asks for this name.
+async fn shown(house: &House, name: &str) -> Result<Vec<u8>, std::io::Error> {
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let stream = soon(connector(&[]).connect(name, house.connect().await)).await?;
+    Ok(stream.get_ref().1.peer_certificates().unwrap()[0].to_vec())
+}
+
+fn der(chain: &[u8]) -> Vec<u8> {
+    CertificateDer::from_pem_slice(chain).unwrap().to_vec()
+}
+
+#[tokio::test]
+async fn each_name_gets_its_own_certificate_and_every_other_the_default() {
+    let tls = Tls::new(certificate(CONSOLE), vec![certificate((CHAIN, KEY)), certificate(SHOP)]).unwrap();
+    let house = House::secure(tls.clone(), |_request, answer| async move { answer.respond(200, &[], "") }).await;
+    for (name, chain) in [
+        ("darter.localhost", CONSOLE.0),
+        (HOST, CHAIN),
+        ("other.darter-apps.localhost", CHAIN),
+        ("shop.example.org", SHOP.0),
+        ("WWW.Shop.Example.ORG", SHOP.0),
+    ] {
+        assert_eq!(shown(&house, name).await.unwrap(), der(chain), "{name}");
+    }
+    // A wildcard stands for one label, and the default is not for these: clients refuse it.
+    for name in ["a.b.darter-apps.localhost", "darter-apps.localhost", "elsewhere.example.org", "127.0.0.1"] {
+        assert!(shown(&house, name).await.is_err(), "{name}");
+    }
+    tls.replace(certificate((CHAIN, KEY)), vec![]);
+    assert!(shown(&house, "shop.example.org").await.is_err(), "taken away while the door is open");
+    assert_eq!(shown(&house, HOST).await.unwrap(), der(CHAIN));
 }
 
 #[test]
@@ -56,7 +97,8 @@ fn certificates_that_cannot_work_are_refused_with_the_key_to_fix() {
         (b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n", KEY, "tls_certificate"),
         (CHAIN, b"", "tls_key"),
         (CHAIN, CHAIN, "tls_key"),
+        (CHAIN, SHOP.1, "tls_key"),
     ] {
-        assert_eq!(Tls::from_pem(chain, key).map(drop).map_err(|error| error.key), Err(wrong));
+        assert_eq!(Certificate::from_pem(chain, key).map(drop).map_err(|error| error.key), Err(wrong));
     }
 }

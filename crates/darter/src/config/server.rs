@@ -17,6 +17,7 @@ pub struct Server {
     pub apps_domain: String,
     pub tls_certificate: String,
     pub tls_key: String,
+    pub tls_folder: String,
     pub public_https: bool,
     pub public_port: u16,
     pub trusted_proxies: Vec<String>,
@@ -41,9 +42,14 @@ pub const KEYS: &[Key] = &[
     Key::new(
         "tls_certificate",
         Kind::Text,
-        "PEM file with the certificate chain for both domains and their wildcard; empty: plain HTTP",
+        "PEM file with the certificate chain for clients that name no host, or one that no other certificate is for; empty: the one for `domain` in tls_folder, or plain HTTP",
     ),
     Key::new("tls_key", Kind::Text, "PEM file with the certificate's private key"),
+    Key::new(
+        "tls_folder",
+        Kind::Text,
+        "folder of more certificates, one for each name: NAME.crt with NAME.key, or NAME/ with fullchain.pem and privkey.pem. Looked at every 5 s",
+    ),
     Key::new(
         "public_https",
         Kind::Flag,
@@ -73,6 +79,7 @@ impl Default for Server {
             apps_domain: "darter-apps.localhost".into(),
             tls_certificate: String::new(),
             tls_key: String::new(),
+            tls_folder: String::new(),
             public_https: false,
             public_port: 0,
             trusted_proxies: Vec::new(),
@@ -103,6 +110,10 @@ impl Server {
                 problems.push(Problem::new(key, format!("there is no file {file}"), "name a PEM file"));
             }
         }
+        if !self.tls_folder.is_empty() && !PathBuf::from(&self.tls_folder).is_dir() {
+            let what = format!("there is no folder {}", self.tls_folder);
+            problems.push(Problem::new("server.tls_folder", what, "name a folder with certificates"));
+        }
         problems.extend(within("server.drain_ms", self.drain_ms, 0, 600_000));
         problems
     }
@@ -114,7 +125,7 @@ impl Server {
 
     /// Does a client speak https?
     pub fn https(&self) -> bool {
-        self.public_https || !self.tls_certificate.is_empty()
+        self.public_https || !self.tls_certificate.is_empty() || !self.tls_folder.is_empty()
     }
 
     /// The port that clients see, when the listener has this one.

@@ -48,6 +48,16 @@ fn a_problem_names_the_key_and_the_fix() {
             &[],
             "server.tls_certificate: is missing → set both tls_certificate and tls_key, or none",
         ),
+        (
+            "[server]\ntls_folder = \"/nowhere\"",
+            &[],
+            "server.tls_folder: there is no folder /nowhere → name a folder with certificates",
+        ),
+        (
+            "[gateway]\nstall_timeout_ms = 1",
+            &[],
+            "gateway.stall_timeout_ms: 1 is out of range → choose a number from 1000 to 3600000",
+        ),
         ("[mail]\nhost = \"localhost\"", &[], "mail.from: \"\" is no sender → write e.g. Darter <darter@example.org>"),
         (
             "[database]\nurl = \"mysql://x\"",

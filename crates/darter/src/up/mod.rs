@@ -7,6 +7,7 @@
 //! ```
 
 mod admin;
+mod certificates;
 pub mod data;
 mod directory;
 mod logging;
@@ -33,6 +34,7 @@ use crate::bad_configuration;
 use crate::client::{Exit, Failure};
 use crate::command::output;
 use crate::config::{Config, Loaded, Problem, Sources, gateway_config};
+use certificates::Certificates;
 use owner::Identity;
 use parts::Running;
 
@@ -56,7 +58,8 @@ impl Up {
         logging::start(&self.log)?;
         let server = &loaded.config.server;
         let identity = Identity::choose(&server.user).map_err(|problem| bad_configuration(&[problem]))?;
-        let tls = certificate(&loaded.config)?;
+        // While we may still read them: afterwards the server is another account.
+        let tls = Certificates::read(server).map_err(|problem| bad_configuration(&[problem]))?;
         data::prepare(&loaded.data, identity)?;
         let lock = data::Lock::take(&loaded.data, identity, &server.address(server.listen.port()))?;
         let launcher = Launcher::fork(LauncherConfig::for_data_dir(&loaded.data, identity.owner)).map_err(failed)?;
@@ -75,34 +78,7 @@ fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, error.to_string())
 }
 
-/// Read while we may still read it: afterwards the server is another account.
-fn certificate(config: &Config) -> Result<Option<Tls>, Failure> {
-    let server = &config.server;
-    if server.tls_certificate.is_empty() {
-        return Ok(None);
-    }
-    let read = |key: &str, file: &str| {
-        std::fs::read(file).map_err(|error| {
-            bad_configuration(&[Problem::new(
-                key,
-                format!("{file}: {error}"),
-                "let the account that starts the server read it",
-            )])
-        })
-    };
-    let chain = read("server.tls_certificate", &server.tls_certificate)?;
-    let key = read("server.tls_key", &server.tls_key)?;
-    let tls = Tls::from_pem(&chain, &key);
-    tls.map(Some).map_err(|error| {
-        bad_configuration(&[Problem::new(
-            format!("server.{}", error.key),
-            error.message,
-            "give PEM files that belong together",
-        )])
-    })
-}
-
-async fn serve(loaded: Loaded, launcher: Launcher, tls: Option<Tls>) -> Result<(), Failure> {
+async fn serve(loaded: Loaded, launcher: Launcher, tls: Option<(Certificates, Tls)>) -> Result<(), Failure> {
     // Fails only when a provider is installed already, and then it is the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let stop = stop::token()?;
@@ -138,7 +114,10 @@ async fn serve(loaded: Loaded, launcher: Launcher, tls: Option<Tls>) -> Result<(
     output::line(&format!("ready {address}"));
 
     let listener = match tls {
-        Some(tls) => Listener::tls(front, tls),
+        Some((certificates, tls)) => {
+            tasks.spawn(certificates.keep_fresh(tls.clone(), ended.clone()));
+            Listener::tls(front, tls)
+        }
         None => Listener::plain(front),
     };
     let lost = launcher.clone();
