@@ -1,11 +1,13 @@
-//! Places instances of apps: pool, autoscaling, the freeze ladder, installs, egress.
+//! Places instances of apps and runs workspaces: pool, autoscaling, the freeze ladder, installs, egress.
 //!
 //! It must never believe a byte that comes out of a sandbox, and never give a sandbox to a second tenant.
 
 pub mod config;
 mod contract;
 pub mod egress;
+pub mod environment;
 mod local;
+pub mod workspace;
 
 pub use config::EngineConfig;
 pub use contract::*;

@@ -3,8 +3,10 @@
 //! Pure values. What a workspace does next is decided in the modules below, and nowhere else.
 
 pub mod desired;
+pub mod lifecycle;
 pub mod limits;
 pub mod pass;
+pub mod rest;
 
 use std::fmt;
 use std::str::FromStr;
