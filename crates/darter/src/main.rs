@@ -57,7 +57,13 @@ struct ConfigArgs {
     sources: config::Sources,
 }
 
+/// What runs inside a workspace is this program too: it must stay small, so nothing else is made before it.
+const ATTENDANT: &str = "attendant";
+
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|word| word == ATTENDANT) {
+        return darter_attendant::main();
+    }
     let cli = Cli::parse();
     let json = cli.remote.json;
     match run(cli) {

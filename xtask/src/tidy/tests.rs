@@ -43,7 +43,10 @@ fn sql_outside_the_store_is_found() {
 #[test]
 fn unsafe_code_outside_its_homes_is_found() {
     let code = "//! .\nfn f() { unsafe { g() } }\n";
-    assert!(check(super::corners::check, &[("crates/darter-sandbox/src/sys.rs", code)]).is_empty());
+    for home in ["crates/darter-sandbox/src/sys.rs", "crates/darter-attendant/src/passed.rs"] {
+        assert!(check(super::corners::check, &[(home, code)]).is_empty());
+    }
+    assert_eq!(check(super::corners::check, &[("crates/darter-attendant/src/a.rs", code)]).len(), 1);
     assert_eq!(
         check(super::corners::check, &[("crates/darter-core/src/id.rs", code)]),
         ["crates/darter-core/src/id.rs:2"]
