@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use darter_core::limits::AppLimits;
 use darter_core::record::RequestRecord;
 use darter_core::{AppId, Fault, SystemClock, SystemRandom};
-use darter_gateway::{AppRoute, Directory, Gateway, GatewayConfig, Listener, Parts, RouteState};
+use darter_gateway::{AppRoute, Directory, Gateway, GatewayConfig, Listener, NoWorkspaces, Parts, RouteState};
 use darter_wire::{Connection, Lease};
 use http::{Request, Response};
 use http_body_util::Empty;
@@ -50,6 +50,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let connection = Connection::start(UnixStream::connect(socket).await?);
     let parts = Parts {
         directory: Arc::new(OneApp { route: Arc::new(route), connection: connection.clone() }),
+        doors: Arc::new(NoWorkspaces),
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
     };

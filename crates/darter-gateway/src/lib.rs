@@ -4,7 +4,7 @@
 //! It must never hold a whole body, believe a client's forwarding header, or let a platform token into a sandbox.
 //!
 //! ```ignore
-//! let gateway = Gateway::new(config, Parts { directory, clock, random }, axum_router)?;
+//! let gateway = Gateway::new(config, Parts { directory, doors, clock, random }, axum_router)?;
 //! let listeners = vec![Listener::plain(tcp_listener), Listener::tls(other, tls)];
 //! gateway.serve(listeners, async { ctrl_c().await }).await;   // returns when everything is drained
 //! ```
@@ -25,6 +25,7 @@ mod phase;
 mod reply;
 mod server;
 mod tls;
+mod workspace;
 
 pub use config::{ConfigError, GatewayConfig, Network};
 pub use directory::{AppRoute, Directory, RouteState};
@@ -32,3 +33,6 @@ pub use intake::{Intake, IntakeError};
 pub use listener::Listener;
 pub use server::{ConsoleBody, Gateway, Parts, Snapshot};
 pub use tls::{Certificate, Tls};
+pub use workspace::{
+    Accepted, Connection, Doors, Entry, Front, NoWorkspaces, Page, PageAsk, Signal, Spot, StaticFile, WorkspaceRoute,
+};

@@ -3,7 +3,8 @@
 use darter_api::error::{ErrorBody, ErrorDetail};
 use darter_core::{Fault, Kind};
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFRESH, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderValue, Response, StatusCode};
 
@@ -92,6 +93,11 @@ pub(crate) fn render(problem: &Problem, context: &Context) -> Response<ReplyBody
     if let Some(seconds) = problem.fault.retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
+    // Somebody who waits for a start should not have to press a key.
+    if context.wants.html && matches!(problem.fault.code, "workspace.queued" | "environment.not_installed") {
+        let seconds = problem.fault.retry_after.unwrap_or(3).clamp(1, 30);
+        headers.insert(REFRESH, HeaderValue::from(seconds));
+    }
     if matches!(problem.status.as_u16(), 400 | 413 | 431) {
         // What follows on this connection is the rest of something that we refuse to read, or to understand.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -136,6 +142,36 @@ fn words(code: &str, status: StatusCode, chinese: bool) -> Words {
             ("Slow down a little", "Too many requests in a short time. Wait a moment and try again.")
         }
         ("app.rate_limited", true) => ("请求过于频繁", "短时间内请求过多，请稍等片刻再试。"),
+        ("workspace.not_found", false) => ("Nothing lives here", "There is no workspace at this address."),
+        ("workspace.not_found", true) => ("这里什么都没有", "这个地址上没有工作区。"),
+        ("workspace.queued", false) => {
+            ("Just a moment", "Many workspaces are starting. Yours is in the queue; this page goes on by itself.")
+        }
+        ("workspace.queued", true) => ("请稍候", "许多工作区正在启动，您的工作区正在排队，页面会自动继续。"),
+        ("environment.not_installed", false) => {
+            ("Still being installed", "The editor is being set up on this server. This page goes on by itself.")
+        }
+        ("environment.not_installed", true) => ("正在安装", "服务器正在安装编辑器，页面会自动继续。"),
+        ("workspace.sign_in" | "workspace.cross_site", false) => {
+            ("This workspace is private", "Open it from your own list.")
+        }
+        ("workspace.sign_in" | "workspace.cross_site", true) => ("私有工作区", "请从您自己的列表中打开。"),
+        ("workspace.cookies_off", false) => {
+            ("Cookies are switched off", "A workspace needs this site's cookies to know you. Allow them and try again.")
+        }
+        ("workspace.cookies_off", true) => ("浏览器禁用了 Cookie", "工作区需要本站的 Cookie 来识别您，请允许后重试。"),
+        ("workspace.port_closed" | "port.refused", false) => {
+            ("Nothing listens here yet", "Start your program in the workspace; then load this page again.")
+        }
+        ("workspace.port_closed" | "port.refused", true) => {
+            ("此端口尚无服务", "请先在工作区中启动程序，然后刷新页面。")
+        }
+        ("workspace.start_failed" | "workspace.crashed", false) => {
+            ("The workspace did not start", "Nothing of yours is lost. The console shows why, and what to do.")
+        }
+        ("workspace.start_failed" | "workspace.crashed", true) => {
+            ("工作区未能启动", "您的文件没有丢失。控制台会说明原因和解决办法。")
+        }
         ("request.too_large", false) => ("Too large", "What you sent is larger than this app accepts."),
         ("request.too_large", true) => ("内容过大", "发送的内容超出了该应用允许的大小。"),
         _ => words_of_status(status, chinese),

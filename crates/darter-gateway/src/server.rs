@@ -22,6 +22,7 @@ use crate::directory::Directory;
 use crate::intake::Intake;
 use crate::listener::{self, Listener};
 use crate::phase::Buckets;
+use crate::workspace::Doors;
 
 /// Any error of a console's body.
 type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -33,6 +34,7 @@ pub(crate) type Console = BoxCloneSyncService<Request<Intake>, Response<ConsoleB
 #[derive(Clone)]
 pub struct Parts {
     pub directory: Arc<dyn Directory>,
+    pub doors: Arc<dyn Doors>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
 }
@@ -58,6 +60,7 @@ pub(crate) struct Counters {
 pub(crate) struct Inner {
     pub config: GatewayConfig,
     pub directory: Arc<dyn Directory>,
+    pub doors: Arc<dyn Doors>,
     pub clock: Arc<dyn Clock>,
     pub noise: Noise,
     pub console: Console,
@@ -98,6 +101,7 @@ impl Gateway {
             places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
             config,
             directory: parts.directory,
+            doors: parts.doors,
             clock: parts.clock,
             noise: Noise::new(parts.random),
             console: BoxCloneSyncService::new(console),

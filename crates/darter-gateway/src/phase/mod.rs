@@ -1,16 +1,17 @@
 //! The phases of a request, in their order. Read [`serve`] and [`serve_app`] from top to bottom.
 
 mod admit;
-mod answer;
+pub(crate) mod answer;
 mod body;
 mod cors;
 mod deadline;
 mod forward;
-mod headers;
+pub(crate) mod headers;
 mod identify;
 mod meter;
 mod route;
 mod tunnel;
+pub(crate) mod upgrade;
 mod upload;
 mod wake;
 
@@ -33,6 +34,7 @@ use crate::intake::Intake;
 use crate::page::{self, Problem};
 use crate::reply::ReplyBody;
 use crate::server::Inner;
+use crate::workspace;
 use answer::Timing;
 use cors::Cors;
 use deadline::Deadlines;
@@ -58,6 +60,11 @@ pub(crate) async fn serve(inner: Arc<Inner>, peer: &Peer, request: Request<Incom
             let answer = serve_console(&inner, &context, request).await;
             finish(answer, &context, meter)
         }
+        Target::Workspace(spot) => {
+            let answer = workspace::serve(&inner, &context, &spot, request).await;
+            finish(answer, &context, meter)
+        }
+        Target::Assets => finish(workspace::assets(&inner, &context, &request).await, &context, meter),
         Target::Nowhere(problem) => finish(page::render(&problem, &context), &context, meter),
     }
 }
@@ -127,7 +134,7 @@ async fn attempt(
     // Forward: the head as the function will see it, the body as far as it is here already.
     let deadlines = Deadlines::new(context.began, &app.limits);
     let address = route::address(request.uri());
-    let upgrade = tunnel::wanted(&mut request);
+    let upgrade = upgrade::wanted(&mut request);
     headers::forward(request.headers_mut(), context, upgrade.is_some());
     let (parts, body) = request.into_parts();
     let upload = match &upgrade {

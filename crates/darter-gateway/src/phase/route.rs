@@ -10,12 +10,16 @@ use crate::config::GatewayConfig;
 use crate::context::Context;
 use crate::directory::{AppRoute, Directory, RouteState};
 use crate::page::Problem;
+use crate::workspace::{self, Spot};
 
 /// Where a request goes.
 #[derive(Debug)]
 pub(crate) enum Target {
     Console,
     App(Arc<AppRoute>),
+    Workspace(Spot),
+    /// The shared host of environments' files.
+    Assets,
     Nowhere(Problem),
 }
 
@@ -26,19 +30,21 @@ pub(crate) fn route(config: &GatewayConfig, directory: &dyn Directory, context: 
         return Target::Console;
     }
     let label = host.strip_suffix(config.apps_domain.as_str()).and_then(|rest| rest.strip_suffix('.'));
-    let app = match label {
+    let target = match label {
         Some(label) if label.contains('.') => None,
-        Some(label) => directory.by_label(label),
-        None => directory.by_domain(host),
+        Some(workspace::ASSETS) => Some(Target::Assets),
+        Some(label) => {
+            directory.by_label(label).map(Target::App).or_else(|| workspace::spot(label).map(Target::Workspace))
+        }
+        None => directory.by_domain(host).map(Target::App),
     };
-    match app {
-        Some(app) => Target::App(app),
-        None => Target::Nowhere(Problem::new(
+    target.unwrap_or_else(|| {
+        Target::Nowhere(Problem::new(
             404,
             "app.not_found",
             "No app lives at this address. Check the address; the app may have been deleted or renamed.",
-        )),
-    }
+        ))
+    })
 }
 
 /// Refuses apps that their owner has stopped.

@@ -1,4 +1,4 @@
-//! WebSockets: after the upgrade, raw bytes both ways. HTTP/1.1's `Upgrade` and HTTP/2's extended CONNECT (RFC 8441).
+//! WebSockets of apps: after the upgrade, raw bytes both ways.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,16 +6,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use darter_wire::{Lease, RequestSink, ResponseBody};
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
-};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use http::Response;
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use super::answer;
 use super::deadline::Deadlines;
+use super::upgrade::Upgrade;
 use crate::reply::ReplyBody;
 use crate::server::Inner;
 
@@ -25,40 +23,6 @@ const GOODBYE: Duration = Duration::from_secs(5);
 const CHUNK: usize = 16 << 10;
 /// A close frame: going away (1001).
 const GOING_AWAY: [u8; 4] = [0x88, 0x02, 0x03, 0xe9];
-
-/// A client that wants a WebSocket.
-pub(crate) struct Upgrade {
-    ready: OnUpgrade,
-    /// HTTP/2 answers 200 and knows no handshake key.
-    h2: bool,
-}
-
-/// Does the request ask for a WebSocket? An HTTP/2 request is given the headers that functions' libraries look for.
-pub(crate) fn wanted(request: &mut Request<hyper::body::Incoming>) -> Option<Upgrade> {
-    let h2 = request.version() == Version::HTTP_2;
-    let asks = if h2 {
-        let protocol = request.extensions().get::<hyper::ext::Protocol>();
-        request.method() == Method::CONNECT && protocol.is_some_and(|protocol| protocol.as_str() == "websocket")
-    } else {
-        let headers = request.headers();
-        let lists = |name, wanted: &str| {
-            let values = headers.get_all(name).iter().filter_map(|value: &HeaderValue| value.to_str().ok());
-            values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(wanted))
-        };
-        request.method() == Method::GET && lists(CONNECTION, "upgrade") && lists(UPGRADE, "websocket")
-    };
-    if !asks {
-        return None;
-    }
-    let ready = request.extensions_mut().remove::<OnUpgrade>()?;
-    if h2 {
-        let headers = request.headers_mut();
-        // The key only proves that a server speaks WebSocket at all; over HTTP/2 nobody checks it.
-        headers.insert(SEC_WEBSOCKET_KEY, HeaderValue::from_static("ZGFydGVyLWgyLXR1bm5lbA=="));
-        headers.entry(SEC_WEBSOCKET_VERSION).or_insert(HeaderValue::from_static("13"));
-    }
-    Some(Upgrade { ready, h2 })
-}
 
 /// Answers the upgrade and moves bytes in a task of its own until either side ends.
 pub(crate) fn open(
@@ -70,27 +34,16 @@ pub(crate) fn open(
 ) -> Response<ReplyBody> {
     let mut headers = reply.headers;
     answer::clean(&mut headers, &inner.config.apps_domain);
-    headers.remove(CONTENT_LENGTH);
-    let status = if upgrade.h2 {
-        headers.remove(SEC_WEBSOCKET_ACCEPT);
-        StatusCode::OK
-    } else {
-        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        StatusCode::SWITCHING_PROTOCOLS
-    };
+    let (answer, ready) = upgrade.accept(headers);
     let (task_inner, deadlines) = (Arc::clone(inner), deadlines.clone());
     inner.tasks.spawn(async move {
         task_inner.counters.tunnels.fetch_add(1, Ordering::Relaxed);
-        if let Ok(client) = upgrade.ready.await {
+        if let Ok(client) = ready.await {
             run(&task_inner, client, sink, reply.body, &deadlines).await;
         }
         task_inner.counters.tunnels.fetch_sub(1, Ordering::Relaxed);
         drop(lease);
     });
-    let mut answer = Response::new(ReplyBody::whole(""));
-    *answer.status_mut() = status;
-    *answer.headers_mut() = headers;
     answer
 }
 

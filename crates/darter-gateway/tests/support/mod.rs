@@ -15,7 +15,7 @@ use bytes::Bytes;
 use darter_core::limits::AppLimits;
 use darter_core::record::{RequestRecord, StartPhases};
 use darter_core::{AppId, Fault, Kind, SystemClock, SystemRandom};
-use darter_gateway::{AppRoute, Directory, Gateway, GatewayConfig, Listener, Parts, RouteState};
+use darter_gateway::{AppRoute, Directory, Doors, Gateway, GatewayConfig, Listener, NoWorkspaces, Parts, RouteState};
 use darter_wire::testing::{Peer, PeerAnswer, PeerRequest};
 use darter_wire::{Connection, Lease};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -156,7 +156,13 @@ impl House {
         H: Fn(PeerRequest, PeerAnswer) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        Self::build(config, None, handler).await
+        Self::build(config, (None, Arc::new(NoWorkspaces)), handler).await
+    }
+
+    /// In front of workspaces; its app answers nothing.
+    pub async fn of_workspaces(doors: Arc<dyn Doors>) -> Self {
+        let config = GatewayConfig::new("darter.localhost", "darter-apps.localhost");
+        Self::build(config, (None, doors), |_, _| async {}).await
     }
 
     /// The same with a certificate.
@@ -165,10 +171,15 @@ impl House {
         H: Fn(PeerRequest, PeerAnswer) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        Self::build(GatewayConfig::new("darter.localhost", "darter-apps.localhost"), Some(tls), handler).await
+        let config = GatewayConfig::new("darter.localhost", "darter-apps.localhost");
+        Self::build(config, (Some(tls), Arc::new(NoWorkspaces)), handler).await
     }
 
-    async fn build<H, F>(config: GatewayConfig, tls: Option<darter_gateway::Tls>, handler: H) -> Self
+    async fn build<H, F>(
+        config: GatewayConfig,
+        (tls, doors): (Option<darter_gateway::Tls>, Arc<dyn Doors>),
+        handler: H,
+    ) -> Self
     where
         H: Fn(PeerRequest, PeerAnswer) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
@@ -188,6 +199,7 @@ impl House {
         });
         let parts = Parts {
             directory: Arc::clone(&directory) as Arc<dyn Directory>,
+            doors,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
         };

@@ -83,6 +83,7 @@ impl Running {
     pub fn gateway_parts(&self) -> darter_gateway::Parts {
         darter_gateway::Parts {
             directory: Arc::new(FrontDoor(Arc::clone(&self.platform))),
+            doors: Arc::new(darter_gateway::NoWorkspaces),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
         }

@@ -1,0 +1,85 @@
+//! An upgraded connection between a browser and a workspace: raw bytes both ways until either side ends.
+//!
+//! It outlives the token that opened it. When the server stops it is closed, and editors connect again by themselves.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use darter_core::WorkspaceId;
+use http::Response;
+use hyper::body::Incoming;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+
+use super::doors::Signal;
+use super::proxy::Lease;
+use crate::phase::upgrade::Upgrade;
+use crate::reply::ReplyBody;
+use crate::server::Inner;
+
+/// What one side may take to say goodbye after the other has.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// What is read at once.
+const CHUNK: usize = 32 << 10;
+/// Typing is reported once in this time.
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+
+type Stream = TokioIo<Upgraded>;
+
+/// Answers the upgrade and moves bytes in a task of its own. `typed`: bytes from the browser are a person's doing.
+pub(super) fn open(
+    inner: &Arc<Inner>,
+    upgrade: Upgrade,
+    mut reply: Response<Incoming>,
+    (lease, typed): (Lease, Option<WorkspaceId>),
+) -> Response<ReplyBody> {
+    let inside = hyper::upgrade::on(&mut reply);
+    let (answer, client) = upgrade.accept(std::mem::take(reply.headers_mut()));
+    let task = Arc::clone(inner);
+    inner.tasks.spawn(async move {
+        task.counters.tunnels.fetch_add(1, Ordering::Relaxed);
+        tokio::select! {
+            () = run(&task, client, inside, typed) => {}
+            () = task.stopping.cancelled() => {}
+        }
+        task.counters.tunnels.fetch_sub(1, Ordering::Relaxed);
+        drop(lease);
+    });
+    answer
+}
+
+async fn run(inner: &Inner, client: OnUpgrade, inside: OnUpgrade, typed: Option<WorkspaceId>) {
+    let (Ok(client), Ok(inside)) = tokio::join!(client, inside) else { return };
+    let (mut from_client, mut to_client) = tokio::io::split(TokioIo::new(client));
+    let (mut from_inside, mut to_inside) = tokio::io::split(TokioIo::new(inside));
+    let inwards = inwards(inner, &mut from_client, &mut to_inside, typed);
+    let outwards = async {
+        let _ = tokio::io::copy(&mut from_inside, &mut to_client).await;
+        let _ = to_client.shutdown().await;
+    };
+    tokio::pin!(inwards, outwards);
+    // Whoever ends first, the other may finish its sentence.
+    tokio::select! {
+        () = &mut inwards => { let _ = tokio::time::timeout(GOODBYE, outwards).await; }
+        () = &mut outwards => { let _ = tokio::time::timeout(GOODBYE, inwards).await; }
+    }
+}
+
+async fn inwards(inner: &Inner, from: &mut ReadHalf<Stream>, to: &mut WriteHalf<Stream>, typed: Option<WorkspaceId>) {
+    let mut buffer = vec![0; CHUNK];
+    let mut reported: Option<Instant> = None;
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        if to.write_all(&buffer[..length]).await.is_err() || to.flush().await.is_err() {
+            return;
+        }
+        if let Some(id) = &typed
+            && reported.is_none_or(|at| at.elapsed() > REPORT_EVERY)
+        {
+            inner.doors.touch(id, Signal::Input);
+            reported = Some(Instant::now());
+        }
+    }
+    let _ = to.shutdown().await;
+}
