@@ -106,7 +106,7 @@ pub struct Published {
 }
 
 /// A named duration.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Phase {
     pub name: String,
     pub us: u64,

@@ -13,3 +13,4 @@ pub mod page;
 pub mod resource;
 pub mod run;
 pub mod system;
+pub mod workspace;

@@ -7,6 +7,8 @@
 mod accounts;
 #[path = "authorisation/apps.rs"]
 mod apps;
+#[path = "authorisation/workspaces.rs"]
+mod workspaces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,14 +26,15 @@ pub enum Needs {
     Owner,
 }
 
-/// An operation, by its name in the description. `{app}` in a path is an app with a published function `hello`.
+/// An operation, by its name in the description. `{app}` in a path is an app with a published function `hello`,
+/// `{workspace}` a workspace that runs.
 pub struct Row {
     pub operation: &'static str,
     pub method: &'static str,
     pub path: &'static str,
     pub body: Value,
     pub needs: Needs,
-    /// What has to be sent to the app before.
+    /// What has to be sent to the app or workspace before.
     pub before: &'static [(&'static str, &'static str)],
     /// The body's media type; what is sent as a picture or an archive is none, and refused for that.
     pub kind: &'static str,
@@ -105,7 +108,7 @@ fn verdict(answer: &Answer) -> Verdict {
     match (answer.status, answer.code()) {
         (401, _) => Verdict::SignIn,
         (403, _) => Verdict::Forbidden,
-        (404, "app.not_found") => Verdict::Hidden,
+        (404, "app.not_found" | "workspace.not_found") => Verdict::Hidden,
         _ => Verdict::Allowed,
     }
 }
@@ -117,7 +120,11 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let test = TestPlatform::with(|config| config.apps_per_account = 10_000).await;
+        let test = TestPlatform::with(|config| {
+            config.apps_per_account = 10_000;
+            config.workspaces.per_account = 10_000;
+        })
+        .await;
         let operator = test.operator();
         let mut people = BTreeMap::new();
         for name in ["administrator", "stranger", "viewer", "editor", "owner"] {
@@ -144,6 +151,34 @@ impl World {
         app
     }
 
+    /// A workspace with members of every role.
+    async fn workspace(&self) -> String {
+        let body = json!({ "name": "Thesis", "environment": "vscode" });
+        let made = self.people["owner"].post("/workspaces", body).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        let id = made.body["id"].as_str().unwrap().to_owned();
+        let mut tx = self.test.platform.store.write().await.unwrap();
+        for (name, role) in [("viewer", darter_core::role::Role::Viewer), ("editor", darter_core::role::Role::Editor)] {
+            let account = darter_store::account::by_login(&mut tx, name).await.unwrap().unwrap();
+            let id = id.parse().unwrap();
+            darter_store::workspace_member::set(&mut tx, &id, &account.id, (role, 1)).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        self.test.platform.settle().await;
+        id
+    }
+
+    /// The path with the object that it speaks of.
+    async fn object(&self, path: &str) -> (&'static str, String) {
+        if path.contains("{app}") {
+            ("{app}", self.app().await)
+        } else if path.contains("{workspace}") {
+            ("{workspace}", self.workspace().await)
+        } else {
+            ("{nothing}", String::new())
+        }
+    }
+
     async fn browser(&self, who: Who) -> Browser {
         match who {
             Who::Nobody => self.test.browser(),
@@ -157,13 +192,13 @@ impl World {
     }
 
     async fn send(&self, row: &Row, who: Who) -> Answer {
-        let app = if row.path.contains("{app}") { self.app().await } else { String::new() };
+        let (place, id) = self.object(row.path).await;
         for (method, path) in row.before {
-            let answer = self.people["owner"].call(method, &path.replace("{app}", &app), None).await;
+            let answer = self.people["owner"].call(method, &path.replace(place, &id), None).await;
             assert!(answer.status < 300, "{method} {path}: {answer:?}");
         }
         let browser = self.browser(who).await;
-        let request = browser.request(row.method, &format!("/api/v1{}", row.path.replace("{app}", &app)));
+        let request = browser.request(row.method, &format!("/api/v1{}", row.path.replace(place, &id)));
         let request = request.header("if-match", "\"1\"");
         let body = row.body.to_string();
         let request = match (&row.body, row.method) {
@@ -202,7 +237,7 @@ impl World {
 }
 
 fn rows() -> Vec<Row> {
-    accounts::rows().into_iter().chain(apps::rows()).collect()
+    accounts::rows().into_iter().chain(apps::rows()).chain(workspaces::rows()).collect()
 }
 
 #[test]
@@ -218,7 +253,7 @@ fn every_operation_has_a_row_and_every_row_is_an_operation() {
         );
     }
     let mut written: BTreeSet<String> = rows().iter().map(|row| row.operation.to_owned()).collect();
-    written.extend(apps::SOCKETS.iter().map(|(operation, ..)| (*operation).to_owned()));
+    written.extend(sockets().map(|(operation, ..)| (*operation).to_owned()));
     assert_eq!(described, written);
 }
 
@@ -253,12 +288,21 @@ async fn operations_on_apps_are_for_those_who_may() {
 }
 
 #[tokio::test]
+async fn operations_on_workspaces_are_for_those_who_may() {
+    check(workspaces::rows()).await;
+}
+
+fn sockets() -> impl Iterator<Item = &'static (&'static str, &'static str, Needs)> {
+    apps::SOCKETS.iter().chain(workspaces::SOCKETS)
+}
+
+#[tokio::test]
 async fn sockets_are_for_those_who_may() {
     let world = World::new().await;
-    for (operation, path, needs) in apps::SOCKETS {
-        let app = world.app().await;
+    for (operation, path, needs) in sockets() {
+        let (place, id) = world.object(path).await;
         for who in EVERYBODY {
-            let (status, text) = world.connect(&path.replace("{app}", &app), who).await;
+            let (status, text) = world.connect(&path.replace(place, &id), who).await;
             let row = row(operation, "GET /", *needs, Value::Null);
             let body: Value = serde_json::from_str(&text).unwrap_or_default();
             let code = body["error"]["code"].as_str().unwrap_or_default();
@@ -266,7 +310,7 @@ async fn sockets_are_for_those_who_may() {
                 (101, _) => Verdict::Allowed,
                 (401, _) => Verdict::SignIn,
                 (403, _) => Verdict::Forbidden,
-                (404, "app.not_found") => Verdict::Hidden,
+                (404, "app.not_found" | "workspace.not_found") => Verdict::Hidden,
                 _ => panic!("{operation} for {who:?}: {status} {text}"),
             };
             assert_eq!(is, expected(&row, who), "{operation} for {who:?}: {status} {text}");

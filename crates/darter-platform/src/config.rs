@@ -9,6 +9,8 @@ use darter_core::AppId;
 use serde::Deserialize;
 use url::Url;
 
+use crate::workspace::WorkspaceConfig;
+
 /// More apps for one account are refused.
 pub const APPS_PER_ACCOUNT_MOST: u32 = 1_000_000;
 
@@ -134,6 +136,7 @@ pub struct PlatformConfig {
     pub providers: Vec<ProviderConfig>,
     /// Packages that every app has without installing: name → version.
     pub built_in_packages: BTreeMap<String, String>,
+    pub workspaces: WorkspaceConfig,
 }
 
 impl Default for PlatformConfig {
@@ -147,6 +150,7 @@ impl Default for PlatformConfig {
             mail: MailConfig::default(),
             providers: Vec::new(),
             built_in_packages: BTreeMap::new(),
+            workspaces: WorkspaceConfig::default(),
         }
     }
 }
@@ -221,6 +225,7 @@ impl PlatformConfig {
         if mail.username.is_empty() != mail.password.is_empty() {
             wrong("mail.username", "a user name needs a password and the other way round".into(), "set both or none");
         }
+        problems.extend(self.workspaces.validate());
         problems.extend(self.providers.iter().enumerate().flat_map(|(index, one)| provider_problems(index, one)));
         for (index, one) in self.providers.iter().enumerate() {
             if self.providers[..index].iter().any(|other| other.id == one.id) {

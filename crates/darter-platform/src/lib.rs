@@ -31,6 +31,7 @@ mod seal;
 pub mod server;
 pub mod settings;
 pub mod upkeep;
+pub mod workspace;
 
 pub use actor::{Actor, Origin, Person, Via, Who};
 pub use apps::Apps;

@@ -19,6 +19,8 @@ use crate::guess::Guesses;
 use crate::mail::Mailer;
 use crate::provider::Providers;
 use crate::seal::Sealer;
+use crate::workspace::contract::Workspaces;
+use crate::workspace::{self, WorkspaceSide};
 use crate::{directory, keys, settings};
 
 /// How long answers to creations are kept for a repeated request.
@@ -33,6 +35,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub engine: Arc<dyn Engine>,
+    /// What runs workspaces.
+    pub workspaces: Arc<dyn Workspaces>,
     pub logs: LogStore,
     pub resolver: Arc<dyn Resolver>,
     /// What `darter doctor` sees of the sandbox's walls.
@@ -48,6 +52,8 @@ pub struct Platform {
     pub engine: Arc<dyn Engine>,
     /// Apps, functions and what belongs to them.
     pub apps: Apps,
+    /// Workspaces and their doors.
+    pub workspaces: WorkspaceSide,
     /// Work that goes on after an answer (mails, notes of use). Waited for at the end.
     pub tasks: TaskTracker,
     pub(crate) doctor: Box<dyn Fn() -> Vec<Wall> + Send + Sync>,
@@ -68,6 +74,7 @@ impl Platform {
         let now = parts.clock.now();
         let platform = Arc::new(Self {
             apps: Apps::new(parts.logs, &master, parts.resolver, now),
+            workspaces: WorkspaceSide::new(parts.workspaces, &master),
             tasks: TaskTracker::new(),
             doctor: parts.doctor,
             credentials: Credentials::default(),
@@ -85,6 +92,7 @@ impl Platform {
         });
         settings::suggest(&platform).await?;
         directory::load(&platform).await?;
+        workspace::load(&platform).await?;
         Ok(platform)
     }
 

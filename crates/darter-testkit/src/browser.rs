@@ -53,6 +53,11 @@ impl Browser {
         Self { router, site, address: "192.0.2.1".into(), cookies: Arc::default(), token: None }
     }
 
+    /// The same, before another platform.
+    pub(crate) fn before(&self, router: Router) -> Self {
+        Self { router, ..self.clone() }
+    }
+
     /// The same, at another address.
     #[must_use]
     pub fn at(mut self, address: &str) -> Self {

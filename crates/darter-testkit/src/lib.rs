@@ -9,6 +9,7 @@ mod dns;
 mod engine;
 mod platform;
 mod provider;
+mod workspaces;
 
 pub use browser::{Answer, Browser};
 pub use clock::FakeClock;
@@ -16,3 +17,4 @@ pub use dns::FakeDns;
 pub use engine::FakeEngine;
 pub use platform::TestPlatform;
 pub use provider::{FakeProvider, Lie, Signing, Stranger};
+pub use workspaces::FakeWorkspaces;

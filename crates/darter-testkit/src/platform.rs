@@ -7,6 +7,7 @@ use axum::Router;
 use darter_core::{Clock, SystemRandom};
 use darter_platform::directory::Source;
 use darter_platform::domain::Resolver;
+use darter_platform::workspace::Residents;
 use darter_platform::{MailConfig, Operator, Parts, Platform, PlatformConfig};
 use darter_store::Store;
 use darter_store::logs::{LogOptions, LogStore};
@@ -15,15 +16,17 @@ use crate::browser::Browser;
 use crate::clock::FakeClock;
 use crate::dns::FakeDns;
 use crate::engine::FakeEngine;
+use crate::workspaces::FakeWorkspaces;
 
 /// A platform with everything around it.
 pub struct TestPlatform {
     pub platform: Arc<Platform>,
     pub engine: Arc<FakeEngine>,
+    pub workspaces: Arc<FakeWorkspaces>,
     pub clock: Arc<FakeClock>,
     pub dns: Arc<FakeDns>,
     pub router: Router,
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 impl TestPlatform {
@@ -44,13 +47,23 @@ impl TestPlatform {
         };
         let mut config = PlatformConfig { mail, ..PlatformConfig::default() };
         configure(&mut config);
+        Self::open(Arc::new(folder), config, Arc::default()).await
+    }
+
+    /// The same data, opened again as after a `kill -9`: nothing of this process's memory is in it.
+    pub async fn restarted(&self) -> Self {
+        Self::open(Arc::clone(&self.folder), self.platform.config.clone(), Arc::clone(&self.clock)).await
+    }
+
+    async fn open(folder: Arc<tempfile::TempDir>, config: PlatformConfig, clock: Arc<FakeClock>) -> Self {
         assert_eq!(config.validate(), Vec::new());
-        let clock = Arc::new(FakeClock::default());
         let engine = Arc::new(FakeEngine::default());
         let dns = Arc::new(FakeDns::default());
         let shared = Arc::clone(&clock) as Arc<dyn Clock>;
         let logs = LogStore::open(LogOptions::new(folder.path().join("logs")), Arc::clone(&shared)).unwrap();
         let source = Source::new(logs.clone());
+        let residents = Residents::new();
+        let workspaces = Arc::new(FakeWorkspaces::new(Arc::clone(&residents), Arc::clone(&shared)));
         let parts = Parts {
             data: folder.path().to_owned(),
             store: Store::open_file(&folder.path().join("control.db")).await.unwrap(),
@@ -58,14 +71,16 @@ impl TestPlatform {
             clock: shared,
             random: Arc::new(SystemRandom),
             engine: Arc::clone(&engine) as Arc<dyn darter_engine::Engine>,
+            workspaces: workspaces.clone(),
             logs,
             resolver: Arc::clone(&dns) as Arc<dyn Resolver>,
             doctor: Box::new(Vec::new),
         };
         let platform = Platform::open(parts).await.unwrap();
         source.connect(&platform);
+        residents.connect(&platform);
         let router = darter_http::router(Arc::clone(&platform));
-        Self { platform, engine, clock, dns, router, folder }
+        Self { platform, engine, workspaces, clock, dns, router, folder }
     }
 
     /// The data directory.
@@ -82,6 +97,17 @@ impl TestPlatform {
     /// A browser that has never been here.
     pub fn browser(&self) -> Browser {
         Browser::new(self.router.clone(), self.platform.config.public_url.clone())
+    }
+
+    /// The same browser before this platform.
+    pub fn visitor(&self, browser: &Browser) -> Browser {
+        browser.before(self.router.clone())
+    }
+
+    /// Who asks with this browser.
+    pub async fn actor(&self, browser: &Browser) -> darter_platform::Actor {
+        let secret = browser.cookie("darter_session").unwrap();
+        darter_platform::by_cookie(&self.platform, &secret, darter_platform::Origin::default()).await.unwrap()
     }
 
     /// A browser of somebody who has just signed up. The first one is the administrator.

@@ -6,6 +6,7 @@ pub mod desired;
 pub mod lifecycle;
 pub mod limits;
 pub mod pass;
+pub mod port;
 pub mod rest;
 
 use std::fmt;
@@ -47,6 +48,24 @@ pub enum Kept {
     Named,
     /// Removed some time after its last use.
     Temporary,
+}
+
+/// Why a snapshot was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SnapshotReason {
+    /// Somebody asked for it. Kept until somebody removes it.
+    Manual,
+    /// The timetable.
+    Timetable,
+    /// Before the workspace went into the recycle bin.
+    Delete,
+    /// Before another snapshot was restored over the home.
+    Restore,
+    /// Before the depth changed.
+    Depth,
+    /// Before the environment changed.
+    Environment,
 }
 
 /// The name of an environment, which is the name of its recipe's folder: `vscode`, `jupyter`, `go-1`.

@@ -16,6 +16,7 @@ mod provider;
 mod resource;
 mod run;
 mod system;
+mod workspace;
 
 use std::sync::Arc;
 
@@ -46,4 +47,9 @@ pub fn apps() -> OpenApiRouter<Arc<Platform>> {
         .merge(metrics::router())
         .merge(language::router())
         .layer(axum::middleware::from_fn(complete::to_the_end))
+}
+
+/// Workspaces and what belongs to them.
+pub fn workspaces() -> OpenApiRouter<Arc<Platform>> {
+    OpenApiRouter::new().merge(workspace::router()).layer(axum::middleware::from_fn(complete::to_the_end))
 }

@@ -15,6 +15,7 @@ mod reference;
 mod registry;
 mod secret;
 mod server;
+mod workspaces;
 
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,7 @@ pub use provider::Provider;
 pub use reference::reference;
 pub use secret::Secret;
 pub use server::Server;
+pub use workspaces::Workspaces;
 
 /// Everything that an operator decides.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -44,6 +46,7 @@ pub struct Config {
     pub engine: Engine,
     pub gateway: Gateway,
     pub logs: Logs,
+    pub workspaces: Workspaces,
     /// `[[providers]]`: other places to sign in at.
     pub providers: Vec<Provider>,
 }
@@ -57,6 +60,11 @@ pub const SECTIONS: &[(&str, &str, &[Key])] = &[
     ("engine", "How functions run.", engine::KEYS),
     ("gateway", "The front door for requests to apps.", gateway::KEYS),
     ("logs", "How much is kept.", logs::KEYS),
+    (
+        "workspaces",
+        "How many workspaces there may be, what they may use, and when they rest. Owners change what is theirs within the keys that end in `_most`.",
+        workspaces::KEYS,
+    ),
 ];
 
 /// Where settings come from.

@@ -17,6 +17,7 @@ impl Config {
             single_user: self.server.single_user,
             mail: mail(&self.mail),
             providers: self.providers.iter().map(provider).collect(),
+            workspaces: self.workspaces.config(),
             ..PlatformConfig::default()
         }
     }

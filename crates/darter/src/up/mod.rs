@@ -110,6 +110,7 @@ async fn serve(loaded: Loaded, launcher: Launcher, tls: Option<(Certificates, Tl
         tasks.spawn(admin::serve(socket, admin, ended.clone()));
     }
     tasks.spawn(darter_platform::upkeep::keep_apps(Arc::clone(&running.platform), ended.clone()));
+    tasks.spawn(darter_platform::workspace::keep_workspaces(Arc::clone(&running.platform), ended.clone()));
     tasks.spawn(sweep(Arc::clone(&running.platform), ended.clone()));
     output::line(&format!("ready {address}"));
 

@@ -8,6 +8,7 @@ use darter_core::{Clock, Fault, Random, SystemClock, SystemRandom};
 use darter_engine::LocalEngine;
 use darter_platform::directory::Source;
 use darter_platform::domain::SystemResolver;
+use darter_platform::workspace::NoWorkspaces;
 use darter_platform::{Parts, Platform};
 use darter_sandbox::LauncherClient;
 use darter_store::Store;
@@ -70,6 +71,7 @@ impl Running {
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             engine: engine.clone(),
+            workspaces: Arc::new(NoWorkspaces),
             logs,
             resolver: Arc::new(SystemResolver::new(Arc::clone(&random))),
             doctor: Box::new(move || seen.iter().map(shown).collect()),

@@ -1,0 +1,112 @@
+//! What the platform keeps in memory about workspaces. Everything here is either rebuilt from the store at the start, or
+//! may be lost with the process.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use darter_core::workspace::Desired;
+use darter_core::workspace::pass::PassKey;
+use darter_core::workspace::port::{Protocol, Visibility};
+use darter_core::{Fault, WorkspaceId};
+use darter_store::{port, workspace, workspace_observed};
+use dashmap::DashMap;
+use tokio::sync::{mpsc, watch};
+
+use super::contract::Workspaces;
+use super::source::Sight;
+use crate::Platform;
+
+/// A workspace as the front door sees it: what it needs for each request, without asking the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doorplate {
+    /// The owner's name, which decorates the host.
+    pub owner_name: String,
+    /// In the recycle bin: nobody may enter.
+    pub recycled: bool,
+    /// Ports that somebody decided about; the others are private and HTTP.
+    pub ports: BTreeMap<u16, (Visibility, Protocol)>,
+}
+
+/// The workspaces side of the platform.
+pub struct WorkspaceSide {
+    pub engine: Arc<dyn Workspaces>,
+    /// Signs the passes that let browsers in; the front door checks them with the same key.
+    pub pass_key: PassKey,
+    plates: DashMap<WorkspaceId, Arc<Doorplate>>,
+    watchers: DashMap<WorkspaceId, watch::Sender<u64>>,
+    /// Sights on their way to the store.
+    pub(crate) sights: OnceLock<mpsc::UnboundedSender<Sight>>,
+}
+
+impl WorkspaceSide {
+    /// Nothing is loaded yet: see [`load`].
+    pub(crate) fn new(engine: Arc<dyn Workspaces>, master: &[u8; 32]) -> Self {
+        Self {
+            engine,
+            pass_key: PassKey::derive(master),
+            plates: DashMap::new(),
+            watchers: DashMap::new(),
+            sights: OnceLock::new(),
+        }
+    }
+
+    /// The workspace of a host's id.
+    pub fn plate(&self, id: &WorkspaceId) -> Option<Arc<Doorplate>> {
+        self.plates.get(id).map(|plate| Arc::clone(&plate))
+    }
+
+    /// Makes the plate what the store says. After the commit.
+    pub(crate) fn hang(&self, id: &WorkspaceId, owner_name: &str, desired: Desired) {
+        let recycled = desired == Desired::Recycled;
+        let ports = self.plate(id).map(|plate| plate.ports.clone()).unwrap_or_default();
+        self.plates.insert(id.clone(), Arc::new(Doorplate { owner_name: owner_name.to_owned(), recycled, ports }));
+    }
+
+    /// What was decided about a port; None: nothing any more. After the commit.
+    pub(crate) fn set_port(&self, id: &WorkspaceId, port: u16, decided: Option<(Visibility, Protocol)>) {
+        if let Some(mut plate) = self.plates.get_mut(id) {
+            let ports = &mut Arc::make_mut(&mut plate).ports;
+            match decided {
+                Some(decided) => ports.insert(port, decided),
+                None => ports.remove(&port),
+            };
+        }
+    }
+
+    /// It is gone.
+    pub(crate) fn take_down(&self, id: &WorkspaceId) {
+        self.plates.remove(id);
+        self.changed(id);
+    }
+
+    /// Tells everybody who watches it that something about it has changed.
+    pub(crate) fn changed(&self, id: &WorkspaceId) {
+        if let Some(watcher) = self.watchers.get(id) {
+            watcher.send_modify(|count| *count = count.wrapping_add(1));
+        }
+        self.watchers.remove_if(id, |_, watcher| watcher.receiver_count() == 0);
+    }
+
+    /// Hears of every change from now on.
+    pub(crate) fn watch(&self, id: &WorkspaceId) -> watch::Receiver<u64> {
+        self.watchers.entry(id.clone()).or_default().subscribe()
+    }
+}
+
+/// At the start, before the first request: nothing runs; what was kept awake is brought back by the reconciler.
+pub(crate) async fn load(platform: &Platform) -> Result<(), Fault> {
+    let now = platform.clock.now();
+    let mut tx = platform.store.write().await?;
+    workspace_observed::settle(&mut tx, now).await?;
+    workspace::settle(&mut tx, now).await?;
+    let doors = workspace::doors(&mut tx).await?;
+    let ports = port::everywhere(&mut tx).await?;
+    tx.commit().await?;
+    for (id, owner_name, desired) in doors {
+        platform.workspaces.hang(&id, &owner_name, desired);
+    }
+    for (id, port) in ports {
+        platform.workspaces.set_port(&id, port.port, Some((port.visibility, port.protocol)));
+    }
+    Ok(())
+}

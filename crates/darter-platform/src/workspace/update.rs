@@ -1,0 +1,67 @@
+//! Changing a workspace: its name, what it may use, when it rests, how deep and in which environment it runs.
+
+use std::sync::Arc;
+
+use darter_api::workspace as api;
+use darter_core::role::Action;
+use darter_core::workspace::{Desired, desired};
+use darter_core::{Fault, WorkspaceId};
+use darter_store::workspace::Workspace;
+
+use super::access::{Opened, stale};
+use super::contract::WorkspaceState;
+use super::create::known_environment;
+use super::state::renew;
+use super::view::show;
+use crate::{Actor, Platform};
+
+/// Changes what is given. With `expected`, only if the workspace is still at that revision. What it starts from takes
+/// effect at once: a workspace that runs is started anew, and its files stay.
+pub async fn update(
+    platform: &Arc<Platform>,
+    actor: &Actor,
+    id: &WorkspaceId,
+    (input, expected): (api::UpdateWorkspace, Option<i64>),
+) -> Result<api::Workspace, Fault> {
+    let mut opened = Opened::write(platform, actor, id, Action::Own).await?.not_recycled()?;
+    let before = opened.found.workspace.clone();
+    if expected.is_some_and(|expected| expected != before.revision) {
+        return Err(stale(before.revision));
+    }
+    apply(platform, &mut opened.found.workspace, &input)?;
+    let details = serde_json::to_value(&input).map_err(Fault::internal)?;
+    opened.save(platform, ("workspace.update", details)).await?;
+    opened.tx.commit().await?;
+    let found = opened.found;
+    platform.workspaces.changed(id);
+    let after = &found.workspace;
+    let anew = (&before.environment, before.depth, &before.limits, &before.rest)
+        != (&after.environment, after.depth, &after.limits, &after.rest);
+    let runs = platform.workspaces.engine.status(id).seen.state != WorkspaceState::Stopped;
+    if anew && runs && after.desired == Desired::Awake {
+        renew(platform, id).await?;
+    }
+    Ok(show(platform, &found))
+}
+
+fn apply(platform: &Platform, row: &mut Workspace, input: &api::UpdateWorkspace) -> Result<(), Fault> {
+    let config = &platform.config.workspaces;
+    if let Some(name) = &input.name {
+        desired::validate_name(name)?;
+        name.trim().clone_into(&mut row.name);
+    }
+    if let Some(name) = &input.environment {
+        row.environment = known_environment(platform, name)?;
+    }
+    if let Some(limits) = &input.limits {
+        limits.validate(&config.limits_most)?;
+        row.limits = limits.clone();
+    }
+    if let Some(rest) = &input.rest {
+        rest.validate(&config.rest_most)?;
+        row.rest = rest.clone();
+    }
+    row.depth = input.depth.unwrap_or(row.depth);
+    row.kept = input.kind.unwrap_or(row.kept);
+    Ok(())
+}

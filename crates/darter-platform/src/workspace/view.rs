@@ -1,0 +1,106 @@
+//! A workspace as the API shows it: what is, what can be done now, and what happens when nobody does anything. No client
+//! has to know the rules, nor a sentence: reasons are keys of the message catalogue.
+
+use std::collections::BTreeMap;
+
+use darter_api::function::Phase;
+use darter_api::workspace as api;
+use darter_core::record::StartPhases;
+use darter_core::workspace::Desired;
+use darter_core::{Millis, WorkspaceId};
+use darter_store::workspace::MemberWorkspace;
+
+use super::contract::{WorkspaceState, WorkspaceStatus};
+use super::next::next;
+use super::offer::offers;
+use super::source::Detail;
+use crate::Platform;
+
+/// Where a workspace is.
+pub(crate) fn addresses(platform: &Platform, owner_name: &str, id: &WorkspaceId) -> api::Addresses {
+    let config = &platform.config;
+    let at = |label: &str| format!("{}://{label}-{id}.{}{}", config.scheme(), config.apps_domain, config.port());
+    api::Addresses { editor: at(owner_name), port: at("{{port}}") }
+}
+
+pub(crate) fn state_word(state: WorkspaceState) -> &'static str {
+    match state {
+        WorkspaceState::Stopped => "stopped",
+        WorkspaceState::Queued => "queued",
+        WorkspaceState::Starting => "starting",
+        WorkspaceState::Running => "running",
+        WorkspaceState::Frozen => "frozen",
+        WorkspaceState::Stopping => "stopping",
+        WorkspaceState::Failed => "failed",
+    }
+}
+
+/// The workspace for an answer.
+pub(crate) fn show(platform: &Platform, found: &MemberWorkspace) -> api::Workspace {
+    let row = &found.workspace;
+    let status = platform.workspaces.engine.status(&row.id);
+    let observed = observed(found, &status);
+    api::Workspace {
+        id: row.id.to_string(),
+        name: row.name.clone(),
+        kind: row.kept,
+        environment: row.environment.to_string(),
+        depth: row.depth,
+        role: found.role,
+        desired: row.desired,
+        actions: offers(found.role, row.desired, &observed.state),
+        next: next(&platform.config.workspaces, row, &status, platform.clock.now()),
+        observed,
+        keep_until: row.keep_until.filter(|until| *until > platform.clock.now()),
+        limits: row.limits.clone(),
+        rest: row.rest.clone(),
+        usage: status.usage.map(|usage| api::Usage {
+            at: usage.at,
+            cpu_usec: usage.cpu_usec,
+            memory_bytes: usage.memory_bytes,
+            memory_peak_bytes: usage.memory_peak_bytes,
+            pids: usage.pids,
+            disk_bytes: usage.disk_bytes,
+            disk_limit_bytes: row.limits.disk_bytes,
+            out_of_memory: usage.out_of_memory,
+        }),
+        addresses: addresses(platform, &found.owner_name, &row.id),
+        revision: row.revision,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        used_at: row.used_at,
+        recycled_at: row.recycled_at,
+    }
+}
+
+/// What the engine sees now, and what was kept of it: a workspace that does not run says how it came to that.
+fn observed(found: &MemberWorkspace, status: &WorkspaceStatus) -> api::Observed {
+    let kept = found.observed.as_ref();
+    let detail: Detail = kept.and_then(|row| serde_json::from_str(&row.detail).ok()).unwrap_or_default();
+    let seen = &status.seen;
+    let idle = seen.state == WorkspaceState::Stopped;
+    let failed = idle && found.workspace.desired != Desired::Recycled && kept.is_some_and(|row| row.state == "failed");
+    let trouble = seen.trouble.clone().or(if idle { detail.trouble } else { None });
+    let since = |seen: Millis| if seen > 0 { seen } else { kept.map_or(found.workspace.created_at, |row| row.since) };
+    api::Observed {
+        state: state_word(if failed { WorkspaceState::Failed } else { seen.state }).to_owned(),
+        since: since(seen.since),
+        queue: status.queue.map(|(place, estimate_ms)| api::QueuePlace { place, estimate_ms }),
+        trouble: trouble.map(|(code, message)| api::Trouble { code, message }),
+        start: seen.start.clone().or(detail.start).map(start),
+    }
+}
+
+/// Where the time of a start went.
+pub(crate) fn start(phases: StartPhases) -> api::Start {
+    let total_us = phases.total_us();
+    let parts = phases.phases.into_iter().map(|(name, us)| Phase { name, us }).collect();
+    api::Start { from: phases.from, phases: parts, total_us }
+}
+
+/// A reason with what belongs into its sentence.
+pub(crate) fn reason(key: &str, params: &[(&str, serde_json::Value)]) -> api::Reason {
+    let params: BTreeMap<String, serde_json::Value> =
+        params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    api::Reason { key: key.to_owned(), params }
+}

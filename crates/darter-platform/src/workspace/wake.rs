@@ -1,0 +1,93 @@
+//! Starting and ending what runs, after the wish was committed. When the process dies in between, the next start reads the
+//! store: there is nothing to repair.
+
+use std::sync::Arc;
+
+use darter_core::workspace::Desired;
+use darter_core::{Fault, Kind, WorkspaceId};
+use tokio::sync::oneshot;
+
+use super::contract::{Observed, WorkspaceState};
+use super::source::Sight;
+use crate::Platform;
+
+/// Begins a start that goes on by itself; the receiver hears how it ended.
+pub(crate) fn begin(platform: &Arc<Platform>, id: &WorkspaceId) -> oneshot::Receiver<Result<(), Fault>> {
+    let (sender, receiver) = oneshot::channel();
+    let (platform_of_task, id) = (Arc::clone(platform), id.clone());
+    platform.tasks.spawn(async move {
+        let platform = platform_of_task;
+        let started = platform.workspaces.engine.start(&id).await.map(|_| ());
+        if let Err(fault) = &started {
+            refused(&platform, &id, fault);
+        }
+        platform.workspaces.changed(&id);
+        // Whoever asked may have gone away.
+        let _ = sender.send(started);
+    });
+    receiver
+}
+
+/// A start that came to nothing is written down, so that everybody sees why. What the engine refused because it is busy is
+/// not tried again behind its owner's back.
+fn refused(platform: &Platform, id: &WorkspaceId, fault: &Fault) {
+    let busy = matches!(fault.kind, Kind::RateLimited | Kind::Unavailable | Kind::Conflict);
+    if fault.kind == Kind::Internal {
+        tracing::error!(workspace = %id, %fault, cause = ?fault.cause, "a workspace did not start");
+    } else {
+        tracing::info!(workspace = %id, %fault, "a workspace did not start");
+    }
+    let now = platform.clock.now();
+    let seen = Observed {
+        state: if busy { WorkspaceState::Stopped } else { WorkspaceState::Failed },
+        since: now,
+        trouble: Some((fault.code.to_owned(), fault.message.clone())),
+        start: None,
+        rested: busy,
+    };
+    platform.workspaces.send(Sight::Seen(id.clone(), seen, now));
+}
+
+/// Waits for the first sign of a start that was begun: it goes on, or it was refused.
+pub(crate) async fn first_sign(
+    platform: &Platform,
+    id: &WorkspaceId,
+    started: oneshot::Receiver<Result<(), Fault>>,
+) -> Result<(), Fault> {
+    let mut changes = platform.workspaces.watch(id);
+    let goes_on = async {
+        loop {
+            match platform.workspaces.engine.status(id).seen.state {
+                WorkspaceState::Stopped | WorkspaceState::Stopping | WorkspaceState::Failed => {}
+                WorkspaceState::Queued
+                | WorkspaceState::Starting
+                | WorkspaceState::Running
+                | WorkspaceState::Frozen => return,
+            }
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        ended = started => ended.unwrap_or(Ok(())),
+        () = goes_on => Ok(()),
+    }
+}
+
+/// Makes what runs agree with a wish that was committed. Ending takes seconds; the answer does not wait for it.
+pub(crate) fn settle(platform: &Arc<Platform>, id: &WorkspaceId, desired: Desired) {
+    match desired {
+        Desired::Awake => {}
+        Desired::Asleep | Desired::Recycled => {
+            let (platform_of_task, id) = (Arc::clone(platform), id.clone());
+            platform.tasks.spawn(async move {
+                if let Err(fault) = platform_of_task.workspaces.engine.stop(&id).await {
+                    tracing::warn!(workspace = %id, %fault, cause = ?fault.cause, "a workspace did not stop; it is tried again");
+                }
+                platform_of_task.workspaces.changed(&id);
+            });
+        }
+    }
+}
