@@ -25,6 +25,20 @@ export type Account = {
 };
 
 /**
+ * Where it is.
+ */
+export type Addresses = {
+    /**
+     * The editor, without a slash at the end.
+     */
+    editor: string;
+    /**
+     * A port's, with `{{port}}` in the place of its number.
+     */
+    port: string;
+};
+
+/**
  * For an administrator: `GET /admin/accounts`.
  */
 export type AdminAccount = {
@@ -201,6 +215,32 @@ export type CreateToken = {
      * `read`, `write`, `admin`
      */
     scopes: Array<string>;
+};
+
+/**
+ * `POST /workspaces`
+ */
+export type CreateWorkspace = {
+    /**
+     * `full` unless told.
+     */
+    depth?: string | null;
+    environment: string;
+    /**
+     * `named` unless told.
+     */
+    kind?: string | null;
+    limits?: {
+        [key: string]: unknown;
+    } | null;
+    name: string;
+    rest?: {
+        [key: string]: unknown;
+    } | null;
+    /**
+     * Starts at once unless told not to.
+     */
+    start?: boolean | null;
 };
 
 /**
@@ -441,6 +481,16 @@ export type Invitation = {
 };
 
 /**
+ * `POST /workspaces/{workspace}/keep`: it does not go to rest for so long.
+ */
+export type KeepWorkspace = {
+    /**
+     * Two hours unless told; 0 lets it rest again.
+     */
+    for_ms?: number | null;
+};
+
+/**
  * One line.
  */
 export type LogLine = {
@@ -493,6 +543,44 @@ export type Metrics = {
      * Width of a bucket in milliseconds.
      */
     step: number;
+};
+
+/**
+ * What happens next.
+ */
+export type Next = {
+    at: number;
+    reason: Reason;
+    /**
+     * `frozen`, `stopped`, `purged`
+     */
+    state: string;
+};
+
+/**
+ * What the engine sees.
+ */
+export type Observed = {
+    queue?: QueuePlace | null;
+    since: number;
+    start?: Start | null;
+    /**
+     * `stopped`, `queued`, `starting`, `running`, `frozen`, `stopping`, `failed`
+     */
+    state: string;
+    trouble?: Trouble | null;
+};
+
+/**
+ * Something that could be done.
+ */
+export type Offer = {
+    /**
+     * `open`, `start`, `stop`, `restart`, `keep`, `rename`, `update`, `snapshot`, `clone`, `delete`, `restore`, `purge`
+     */
+    action: string;
+    allowed: boolean;
+    reason?: Reason | null;
 };
 
 /**
@@ -816,6 +904,63 @@ export type PageWall = {
 };
 
 /**
+ * One page. `next` is the `cursor` of the following page; absent on the last.
+ */
+export type PageWorkspace = {
+    items: Array<{
+        /**
+         * Everything that could be done, and whether it can be done now.
+         */
+        actions: Array<Offer>;
+        addresses: Addresses;
+        created_at: number;
+        /**
+         * `light` or `full`
+         */
+        depth: string;
+        /**
+         * What its owner wants: `awake`, `asleep`, `recycled`.
+         */
+        desired: string;
+        environment: string;
+        id: string;
+        /**
+         * It does not go to rest before.
+         */
+        keep_until?: number | null;
+        /**
+         * `named` or `temporary`
+         */
+        kind: string;
+        limits: {
+            [key: string]: unknown;
+        };
+        name: string;
+        next?: Next | null;
+        observed: Observed;
+        recycled_at?: number | null;
+        rest: {
+            [key: string]: unknown;
+        };
+        /**
+         * Changes with every change; send it back as `If-Match`.
+         */
+        revision: number;
+        /**
+         * The caller's role: `viewer`, `editor`, `owner`.
+         */
+        role: string;
+        updated_at: number;
+        usage?: Usage | null;
+        /**
+         * When somebody last wanted it: made, started, opened.
+         */
+        used_at: number;
+    }>;
+    next?: string | null;
+};
+
+/**
  * A named duration.
  */
 export type Phase = {
@@ -861,6 +1006,37 @@ export type Published = {
      * Functions that it imports and that do not exist or are not published yet.
      */
     warnings: Array<string>;
+};
+
+/**
+ * A place in the queue of starts.
+ */
+export type QueuePlace = {
+    /**
+     * How long it will probably take.
+     */
+    estimate_ms: number;
+    /**
+     * 1: the next.
+     */
+    place: number;
+};
+
+/**
+ * A reason as a key of the message catalogue and what belongs into the sentence.
+ */
+export type Reason = {
+    /**
+     * `quiet`, `open_but_quiet`, `frozen_for_long`, `kept`, `temporary`, `recycled` … ; of an offer: `role`, `recycled`,
+     * `asleep`, `awake`
+     */
+    key: string;
+    /**
+     * Numbers and texts by name; times end in `_at`, durations in `_ms`.
+     */
+    params?: {
+        [key: string]: unknown;
+    };
 };
 
 /**
@@ -1060,6 +1236,20 @@ export type Token = {
 };
 
 /**
+ * Why something does not run.
+ */
+export type Trouble = {
+    /**
+     * Stable, `noun.reason`.
+     */
+    code: string;
+    /**
+     * For a person: what happened, why, what to do.
+     */
+    message: string;
+};
+
+/**
  * `PATCH /me`
  */
 export type UpdateAccount = {
@@ -1104,6 +1294,45 @@ export type UpdateSettings = {
 };
 
 /**
+ * `PATCH /workspaces/{workspace}`. Absent fields stay.
+ */
+export type UpdateWorkspace = {
+    depth?: string | null;
+    /**
+     * A snapshot is made before; takes effect with the next start, which this brings about.
+     */
+    environment?: string | null;
+    kind?: string | null;
+    limits?: {
+        [key: string]: unknown;
+    } | null;
+    name?: string | null;
+    rest?: {
+        [key: string]: unknown;
+    } | null;
+};
+
+/**
+ * What it uses now.
+ */
+export type Usage = {
+    at: number;
+    /**
+     * Time of all cores since it started, in microseconds: two of them make a rate.
+     */
+    cpu_usec: number;
+    disk_bytes: number;
+    disk_limit_bytes: number;
+    memory_bytes: number;
+    memory_peak_bytes: number;
+    /**
+     * Processes that were ended because the memory was full, since it started.
+     */
+    out_of_memory: number;
+    pids: number;
+};
+
+/**
  * An environment variable. Names: `[A-Za-z_][A-Za-z0-9_]{0,127}`; values at most 64 KiB.
  */
 export type Variable = {
@@ -1145,6 +1374,60 @@ export type Wall = {
     required: boolean;
     standing: boolean;
     what_to_do: string;
+};
+
+/**
+ * A workspace.
+ */
+export type Workspace = {
+    /**
+     * Everything that could be done, and whether it can be done now.
+     */
+    actions: Array<Offer>;
+    addresses: Addresses;
+    created_at: number;
+    /**
+     * `light` or `full`
+     */
+    depth: string;
+    /**
+     * What its owner wants: `awake`, `asleep`, `recycled`.
+     */
+    desired: string;
+    environment: string;
+    id: string;
+    /**
+     * It does not go to rest before.
+     */
+    keep_until?: number | null;
+    /**
+     * `named` or `temporary`
+     */
+    kind: string;
+    limits: {
+        [key: string]: unknown;
+    };
+    name: string;
+    next?: Next | null;
+    observed: Observed;
+    recycled_at?: number | null;
+    rest: {
+        [key: string]: unknown;
+    };
+    /**
+     * Changes with every change; send it back as `If-Match`.
+     */
+    revision: number;
+    /**
+     * The caller's role: `viewer`, `editor`, `owner`.
+     */
+    role: string;
+    updated_at: number;
+    usage?: Usage | null;
+    /**
+     * When somebody last wanted it: made, started, opened.
+     */
+    used_at: number;
 };
 
 export type AccountAvatarGetData = {
@@ -3376,3 +3659,331 @@ export type SystemGetResponses = {
 };
 
 export type SystemGetResponse = SystemGetResponses[keyof SystemGetResponses];
+
+export type WorkspaceListData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * `awake`, `asleep` or `recycled`; unless told, all but those in the recycle bin.
+         */
+        desired?: string;
+        cursor?: string;
+        limit?: number;
+    };
+    url: '/api/v1/workspaces';
+};
+
+export type WorkspaceListErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceListError = WorkspaceListErrors[keyof WorkspaceListErrors];
+
+export type WorkspaceListResponses = {
+    /**
+     * A page of workspaces
+     */
+    200: PageWorkspace;
+};
+
+export type WorkspaceListResponse = WorkspaceListResponses[keyof WorkspaceListResponses];
+
+export type WorkspaceCreateData = {
+    body: CreateWorkspace;
+    path?: never;
+    query?: never;
+    url: '/api/v1/workspaces';
+};
+
+export type WorkspaceCreateErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceCreateError = WorkspaceCreateErrors[keyof WorkspaceCreateErrors];
+
+export type WorkspaceCreateResponses = {
+    /**
+     * The new workspace
+     */
+    201: Workspace;
+};
+
+export type WorkspaceCreateResponse = WorkspaceCreateResponses[keyof WorkspaceCreateResponses];
+
+export type WorkspaceDeleteData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}';
+};
+
+export type WorkspaceDeleteErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceDeleteError = WorkspaceDeleteErrors[keyof WorkspaceDeleteErrors];
+
+export type WorkspaceDeleteResponses = {
+    /**
+     * The workspace
+     */
+    200: Workspace;
+};
+
+export type WorkspaceDeleteResponse = WorkspaceDeleteResponses[keyof WorkspaceDeleteResponses];
+
+export type WorkspaceGetData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}';
+};
+
+export type WorkspaceGetErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceGetError = WorkspaceGetErrors[keyof WorkspaceGetErrors];
+
+export type WorkspaceGetResponses = {
+    /**
+     * The workspace; `ETag` is its revision
+     */
+    200: Workspace;
+};
+
+export type WorkspaceGetResponse = WorkspaceGetResponses[keyof WorkspaceGetResponses];
+
+export type WorkspaceUpdateData = {
+    body: UpdateWorkspace;
+    headers?: {
+        'If-Match'?: string | null;
+    };
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}';
+};
+
+export type WorkspaceUpdateErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceUpdateError = WorkspaceUpdateErrors[keyof WorkspaceUpdateErrors];
+
+export type WorkspaceUpdateResponses = {
+    /**
+     * The workspace; `ETag` is its revision
+     */
+    200: Workspace;
+};
+
+export type WorkspaceUpdateResponse = WorkspaceUpdateResponses[keyof WorkspaceUpdateResponses];
+
+export type WorkspaceEventsData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/events';
+};
+
+export type WorkspaceEventsErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceEventsError = WorkspaceEventsErrors[keyof WorkspaceEventsErrors];
+
+export type WorkspaceEventsResponses = {
+    /**
+     * Server-sent events `workspace`, each a whole workspace
+     */
+    200: unknown;
+};
+
+export type WorkspaceKeepData = {
+    body: KeepWorkspace;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/keep';
+};
+
+export type WorkspaceKeepErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceKeepError = WorkspaceKeepErrors[keyof WorkspaceKeepErrors];
+
+export type WorkspaceKeepResponses = {
+    /**
+     * The workspace
+     */
+    200: Workspace;
+};
+
+export type WorkspaceKeepResponse = WorkspaceKeepResponses[keyof WorkspaceKeepResponses];
+
+export type WorkspacePurgeData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/purge';
+};
+
+export type WorkspacePurgeErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspacePurgeError = WorkspacePurgeErrors[keyof WorkspacePurgeErrors];
+
+export type WorkspacePurgeResponses = {
+    /**
+     * It is gone
+     */
+    204: void;
+};
+
+export type WorkspacePurgeResponse = WorkspacePurgeResponses[keyof WorkspacePurgeResponses];
+
+export type WorkspaceRestartData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/restart';
+};
+
+export type WorkspaceRestartErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceRestartError = WorkspaceRestartErrors[keyof WorkspaceRestartErrors];
+
+export type WorkspaceRestartResponses = {
+    /**
+     * The workspace
+     */
+    200: Workspace;
+};
+
+export type WorkspaceRestartResponse = WorkspaceRestartResponses[keyof WorkspaceRestartResponses];
+
+export type WorkspaceRestoreData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/restore';
+};
+
+export type WorkspaceRestoreErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceRestoreError = WorkspaceRestoreErrors[keyof WorkspaceRestoreErrors];
+
+export type WorkspaceRestoreResponses = {
+    /**
+     * The workspace
+     */
+    200: Workspace;
+};
+
+export type WorkspaceRestoreResponse = WorkspaceRestoreResponses[keyof WorkspaceRestoreResponses];
+
+export type WorkspaceStartData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/start';
+};
+
+export type WorkspaceStartErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceStartError = WorkspaceStartErrors[keyof WorkspaceStartErrors];
+
+export type WorkspaceStartResponses = {
+    /**
+     * The workspace
+     */
+    200: Workspace;
+};
+
+export type WorkspaceStartResponse = WorkspaceStartResponses[keyof WorkspaceStartResponses];
+
+export type WorkspaceStopData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/stop';
+};
+
+export type WorkspaceStopErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceStopError = WorkspaceStopErrors[keyof WorkspaceStopErrors];
+
+export type WorkspaceStopResponses = {
+    /**
+     * The workspace
+     */
+    200: Workspace;
+};
+
+export type WorkspaceStopResponse = WorkspaceStopResponses[keyof WorkspaceStopResponses];
