@@ -66,6 +66,51 @@ fn a_package_or_version_that_does_not_exist_is_told_in_words() {
     );
 }
 
+/// A package that writes without end when it is installed, on a port of this machine.
+fn endless_package() -> String {
+    let manifest = r#"{"name":"endless","version":"1.0.0","scripts":{"postinstall":"node fill.js"}}"#;
+    let fill = "const fs = require('fs'); const piece = Buffer.alloc(4 << 20, 1); for (let n = 0; ; n++) fs.writeFileSync('piece-' + n, piece);";
+    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    for (path, text) in [("package/package.json", manifest), ("package/fill.js", fill)] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, path, text.as_bytes()).unwrap();
+    }
+    let archive = archive.into_inner().unwrap().finish().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = std::io::Read::read(&mut stream, &mut [0; 4_096]);
+            let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", archive.len());
+            let _ = std::io::Write::write_all(&mut stream, &[head.as_bytes(), &archive].concat());
+        }
+    });
+    format!("http://{address}/endless.tgz")
+}
+
+#[test]
+fn an_install_that_fills_the_disk_is_stopped_at_the_operators_limit() {
+    world(
+        |config| {
+            config.install.max_bytes = 64 << 20;
+            config.egress.allow_networks.push("127.0.0.1/32".parse().unwrap());
+        },
+        |world| async move {
+            let app = world.app(AppLimits::default(), &[]);
+            let InstallProgress::Failed { code, message } =
+                install(&world, &app, &[("endless", &endless_package())]).await
+            else {
+                panic!("the install came to an end")
+            };
+            assert_eq!(code, "dependencies.too_large", "{message}");
+            assert!(message.contains("was stopped") && message.contains("64 MiB"), "{message}");
+        },
+    );
+}
+
 #[test]
 fn the_language_server_answers_over_the_apps_files() {
     world(

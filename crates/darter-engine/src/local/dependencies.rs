@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use darter_core::{Fault, Kind};
-use darter_sandbox::{Bind, ExitReason, SandboxError};
+use darter_sandbox::{Bind, Exit, ExitReason, SandboxError};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::Shared;
 use super::job::{self, Ended, Job};
 use super::layout::{self, Build};
+use super::quota::{Excess, Quota};
 use super::runtime::{digest, npm_environment, with_certificates};
 use crate::contract::{InstallProgress, InstallRequest, InstalledPackage};
 use crate::egress::{Meter, Proxy};
@@ -140,6 +141,7 @@ impl Work<'_> {
             limits: job::limits(config.install.cpu_millis, config.install.memory_bytes, config.install.pids),
             proxy: Some(self.proxy()),
             timeout: Duration::from_millis(config.install.timeout_ms),
+            quota: Some(self.quota(app)),
         };
         let mut last: Vec<String> = Vec::new();
         let mut downloading = false;
@@ -154,7 +156,49 @@ impl Work<'_> {
             last.push(line.clone());
             let _ = self.events.try_send(InstallProgress::Output { line });
         });
-        explain(ended.await?, &last, config.install.timeout_ms, config.install.memory_bytes)
+        match ended.await? {
+            Ended::Exit(exit) => explain(exit, &last, config.install.memory_bytes),
+            Ended::TimedOut => Err(failed(
+                "dependencies.timeout",
+                format!(
+                    "The install took longer than {} s. Use fewer or smaller packages, and try again.",
+                    config.install.timeout_ms / 1_000
+                ),
+            )),
+            Ended::Excess(excess) => Err(self.too_large(excess)),
+        }
+    }
+
+    /// How much one folder of the build may hold while a job runs.
+    fn quota(&self, folder: &Path) -> Quota {
+        let limits = &self.engine.config.install;
+        Quota {
+            folder: folder.to_path_buf(),
+            most: layout::TreeSize { bytes: limits.max_bytes, files: limits.max_files },
+        }
+    }
+
+    fn too_large(&self, excess: Excess) -> Failed {
+        let limits = &self.engine.config.install;
+        match excess {
+            Excess::Folder(size) => failed(
+                "dependencies.too_large",
+                format!(
+                    "The install was stopped: it had written {} MiB in {} files and was not done; {} MiB and {} files are allowed. Leave out what is not needed, and look for a package whose install script writes without end.",
+                    size.bytes >> 20,
+                    size.files,
+                    limits.max_bytes >> 20,
+                    limits.max_files
+                ),
+            ),
+            Excess::Disk => {
+                tracing::error!("a dependency install was stopped: the disk of the data directory is nearly full");
+                failed(
+                    "dependencies.disk",
+                    "The install was stopped because the server's disk is nearly full. Tell its operator.",
+                )
+            }
+        }
     }
 
     /// The app's own meter counts; the registry may be anywhere the operator says.
@@ -212,15 +256,20 @@ impl Work<'_> {
             limits: job::limits(config.cpu_millis, config.memory_bytes, config.pids),
             proxy: None,
             timeout: WARM_DEADLINE,
+            quota: Some(self.quota(&cache)),
         };
         let ended = job.run(&self.engine.launcher, |line| {
             let _ = self.events.try_send(InstallProgress::Output { line });
         });
-        if ended.await? == Ended::TimedOut {
-            let line = "Compiling the packages ahead took too long; they start a little slower.".to_owned();
-            let _ = self.events.try_send(InstallProgress::Output { line });
+        match ended.await? {
+            Ended::Exit(_) => Ok(()),
+            Ended::TimedOut => {
+                let line = "Compiling the packages ahead took too long; they start a little slower.".to_owned();
+                let _ = self.events.try_send(InstallProgress::Output { line });
+                Ok(())
+            }
+            Ended::Excess(excess) => Err(self.too_large(excess)),
         }
-        Ok(())
     }
 
     /// Only what a running app needs, all of it or nothing.
@@ -277,17 +326,7 @@ fn installed(lockfile: &str, wanted: &BTreeMap<String, String>) -> Result<Vec<In
 }
 
 /// npm's end, in words.
-fn explain(ended: Ended, output: &[String], timeout_ms: u64, memory: u64) -> Result<(), Failed> {
-    let exit = match ended {
-        Ended::Exit(exit) => exit,
-        Ended::TimedOut => {
-            let text = format!(
-                "The install took longer than {} s. Use fewer or smaller packages, and try again.",
-                timeout_ms / 1_000
-            );
-            return Err(failed("dependencies.timeout", text));
-        }
-    };
+fn explain(exit: Exit, output: &[String], memory: u64) -> Result<(), Failed> {
     if exit.reason == ExitReason::OutOfMemory || (exit.oom_kills > 0 && exit.reason != ExitReason::Code(0)) {
         let text =
             format!("The install needed more than {} MiB of memory. Use fewer or smaller packages.", memory >> 20);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use darter_sandbox::{Bind, Exit, LauncherClient, Limits, Profile, Root, SandboxError, Scratch, Spec};
 
 use super::output;
+use super::quota::{Excess, Quota};
 use crate::egress::Proxy;
 
 /// What to run.
@@ -18,6 +19,8 @@ pub struct Job {
     /// The way out; none: no network at all.
     pub proxy: Option<Proxy>,
     pub timeout: Duration,
+    /// How much it may leave behind; none: its binds are bounded otherwise.
+    pub quota: Option<Quota>,
 }
 
 /// How it ended.
@@ -25,6 +28,8 @@ pub struct Job {
 pub enum Ended {
     Exit(Exit),
     TimedOut,
+    /// It has filled its folder, or the disk.
+    Excess(Excess),
 }
 
 /// Variables that every job gets.
@@ -94,8 +99,17 @@ impl Job {
                 exit = sandbox.wait() => exit,
             }
         });
-        let ended = ending.await;
+        let passed = async {
+            match self.quota {
+                Some(quota) => quota.passed().await,
+                None => std::future::pending().await,
+            }
+        };
+        let ended = tokio::select! {
+            ended = ending => ended.map_or(Ended::TimedOut, Ended::Exit),
+            excess = passed => Ended::Excess(excess),
+        };
         sandbox.kill().await;
-        Ok(ended.map_or(Ended::TimedOut, Ended::Exit))
+        Ok(ended)
     }
 }

@@ -181,6 +181,68 @@ pub struct TreeSize {
     pub files: u64,
 }
 
+impl TreeSize {
+    pub fn within(self, most: Self) -> bool {
+        self.bytes <= most.bytes && self.files <= most.files
+    }
+}
+
+/// Measures a tree that a program is still changing: what vanishes meanwhile is not counted, what its owner has made
+/// unreadable is made readable, and beyond `most` nothing more is looked at.
+pub fn measure_living(path: &Path, most: TreeSize) -> io::Result<TreeSize> {
+    let mut size = TreeSize::default();
+    measure_some(open_folder(rustix::fs::CWD, path)?.as_fd(), DEPTH, most, &mut size)?;
+    Ok(size)
+}
+
+fn measure_some(folder: BorrowedFd<'_>, depth: usize, most: TreeSize, size: &mut TreeSize) -> io::Result<()> {
+    for entry in Dir::read_from(folder)? {
+        let Ok(entry) = entry else { return Ok(()) };
+        let name = entry.file_name();
+        if name == c"." || name == c".." {
+            continue;
+        }
+        let Ok(stat) = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+        size.files += 1;
+        size.bytes += u64::try_from(stat.st_blocks).unwrap_or(0) * 512;
+        if !size.within(most) {
+            return Ok(());
+        }
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            continue;
+        }
+        if depth == 0 {
+            return Err(io::Error::other("folders are nested too deep"));
+        }
+        if let Some(inner) = open_or_unlock(folder, name)? {
+            measure_some(inner.as_fd(), depth - 1, most, size)?;
+        }
+    }
+    Ok(())
+}
+
+/// A folder in a living tree; `None` when it is not there any more.
+fn open_or_unlock(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<Option<OwnedFd>> {
+    let opened = match open_folder(folder, name) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            // Through no link: a descriptor of the entry itself, whatever its name means by now.
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let entry = rustix::fs::openat(folder, name, flags, Mode::empty())?;
+            let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&entry));
+            rustix::fs::chmodat(rustix::fs::CWD, path, Mode::RWXU, AtFlags::empty())?;
+            open_folder(folder, name)
+        }
+        other => other,
+    };
+    match opened {
+        Ok(inner) => Ok(Some(inner)),
+        Err(error) => match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+            Some(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR | rustix::io::Errno::LOOP) => Ok(None),
+            _ => Err(error),
+        },
+    }
+}
+
 /// Measures a tree without following any link. Stops with an error beyond the deepest nesting.
 pub fn measure(path: &Path) -> io::Result<TreeSize> {
     let mut size = TreeSize::default();

@@ -13,6 +13,7 @@ mod language;
 mod layout;
 mod output;
 mod pool;
+mod quota;
 mod runtime;
 mod slot;
 mod start;

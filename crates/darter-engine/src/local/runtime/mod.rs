@@ -156,6 +156,7 @@ impl Installer<'_> {
             limits: job::limits(4_000, 2 << 30, 256),
             proxy: Some(self.proxy.clone()),
             timeout: INSTALL_DEADLINE,
+            quota: None,
         };
         self.run(job, "installing the built-in packages").await?;
         // The folder is ours, its content the packages': a link in its place would be moved as a link, and refused later.
@@ -187,6 +188,7 @@ impl Installer<'_> {
             limits: job::limits(2_000, 1 << 30, 128),
             proxy: None,
             timeout: WARM_DEADLINE,
+            quota: None,
         };
         self.run(job, "compiling the built-in packages ahead").await?;
         build.finish(&runtime.shim).map_err(disk)
@@ -205,6 +207,7 @@ impl Installer<'_> {
             Ended::Exit(exit) if exit.reason == darter_sandbox::ExitReason::Code(0) => return Ok(()),
             Ended::Exit(exit) => format!("{:?}", exit.reason),
             Ended::TimedOut => "it took too long".into(),
+            Ended::Excess(_) => "the disk is full".into(),
         };
         Err(format!("{what} failed ({why}). The last lines:\n{}", last.join("\n")))
     }
