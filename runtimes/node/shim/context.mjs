@@ -4,12 +4,9 @@ import { app } from './app.mjs';
 import { headersOf, parseQuery } from './head.mjs';
 import { bearer, parseToken } from './token.mjs';
 
-const { createRequire } = process.getBuiltinModule('node:module');
-
 /** Own and enumerable, so that it survives `{...ctx}`; see `completed`. */
 export const ORIGIN = Symbol('darter.invocation');
 let express;
-const load = createRequire(import.meta.url);
 
 export class Context {
   constructor(invocation, body, files) {
@@ -58,7 +55,7 @@ function replace(context, name, value) {
 
 function expressOf(context) {
   const invocation = context[ORIGIN];
-  express ??= load('./express.mjs');
+  express ??= require('./express.mjs');
   return express.attach(invocation, { body: context.body, files: context.files, user: context.user });
 }
 

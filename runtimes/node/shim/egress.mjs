@@ -130,20 +130,22 @@ function tlsOptions(values) {
   return { ...rest, port: values[0], host: typeof values[1] === 'string' ? values[1] : rest.host };
 }
 
-/** The globals that may open TLS connections patch it first. */
+/** The globals that may open TLS connections patch it first. Reading one of them would load Node's whole HTTP client. */
 export function guardGlobals() {
   if (proxy === undefined) return;
-  for (const name of ['fetch', 'WebSocket', 'EventSource']) {
-    const descriptor = Object.getOwnPropertyDescriptor(globalThis, name);
-    if (descriptor === undefined) continue;
-    const read = descriptor.get ?? (() => descriptor.value);
-    const set = (value) => Object.defineProperty(globalThis, name, { value, configurable: true, writable: true, enumerable: descriptor.enumerable });
-    const get = () => {
-      patchTls();
-      const value = read.call(globalThis);
-      set(value);
-      return value;
-    };
-    Object.defineProperty(globalThis, name, { configurable: true, enumerable: descriptor.enumerable, get, set });
-  }
+  const direct = globalThis.fetch;
+  globalThis.fetch = function fetch(input, init = undefined) {
+    patchTls();
+    return direct(input, init);
+  };
+  // Not replaced but removed: to define a property anew reads the old one.
+  delete globalThis.WebSocket;
+  const set = (value) => Object.defineProperty(globalThis, 'WebSocket', { value, configurable: true, writable: true });
+  const get = () => {
+    patchTls();
+    const { WebSocket } = builtIn('node:http');
+    set(WebSocket);
+    return WebSocket;
+  };
+  Object.defineProperty(globalThis, 'WebSocket', { configurable: true, get, set });
 }

@@ -7,7 +7,7 @@ import { currentScope } from './scope.mjs';
 const { SourceMap } = process.getBuiltinModule('node:module');
 const util = process.getBuiltinModule('node:util');
 
-const SHIM = new URL('.', import.meta.url).href;
+const SHIM = import.meta.url;
 const MAX_SOURCES = 4096;
 /** @type {Map<string, {name: string, version: number, map: string | null, parsed?: SourceMap | null}>} by script name */
 const sources = new Map();
@@ -50,7 +50,7 @@ export function sourceText(definition) {
 
 function frameText(site) {
   const file = site.getFileName() ?? site.getScriptNameOrSourceURL?.() ?? '';
-  if (file.startsWith(SHIM)) return undefined;
+  if (file === SHIM) return undefined;
   const source = sources.get(file);
   if (source === undefined) return file.startsWith('node:internal') ? undefined : site.toString();
   const place = original(source, site.getLineNumber() ?? 1, site.getColumnNumber() ?? 1);

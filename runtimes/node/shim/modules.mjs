@@ -10,7 +10,6 @@ import { importPackage, requirePackage, packageRequire } from './packages.mjs';
 import { locate, registerSource } from './errors.mjs';
 import { scopes } from './scope.mjs';
 
-const { createRequire } = process.getBuiltinModule('node:module');
 const path = process.getBuiltinModule('node:path');
 const vm = process.getBuiltinModule('node:vm');
 
@@ -196,7 +195,7 @@ function clean(name) {
 
 let sdkModule;
 function sdkNow() {
-  sdkModule ??= createRequire(import.meta.url)('./sdk/cloud.mjs');
+  sdkModule ??= require('./sdk/cloud.mjs');
   return sdkModule;
 }
 

@@ -1,4 +1,4 @@
-// Everything between hello and the first message of the engine. Only what every app needs is imported from here;
+// Everything before hello. Only what every app needs is imported from here;
 // all else is loaded when it is first touched.
 
 import { installGlobalConsole } from './console.mjs';

@@ -5,14 +5,17 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-export const SHIM = process.env.DARTER_SHIM ?? path.join(ROOT, 'shim', 'main.mjs');
+/** Where `bundle.sh` has put the shim: what is tested is what is shipped. */
+export const SHIM = path.join(process.env.DARTER_SHIM ?? fail('DARTER_SHIM is not set: run the tests by test/run.sh'), 'shim', 'main.cjs');
 export const TYPE = { REQUEST: 1, DATA: 2, END: 3, RESET: 4, WINDOW: 5, RESPONSE: 6, GOAWAY: 7 };
-/** As in runtime.toml. */
+/** As in runtime.toml, with the heap of the default memory limit. */
 export const FLAGS = ['--max-semi-space-size=16', '--disable-warning=ExperimentalWarning'];
 let serial = 0;
+
+function fail(why) {
+  throw new Error(why);
+}
 
 export function frame(type, stream, payload = Buffer.alloc(0)) {
   const out = Buffer.alloc(9 + payload.length);

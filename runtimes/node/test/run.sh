@@ -14,4 +14,7 @@ if [ ! -e "$home/complete" ]; then
   (cd "$home" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
   touch "$home/complete"
 fi
-DARTER_RUNTIME_MODULES=$home/node_modules exec "$node" --test --test-concurrency=2 --test-timeout=30000 "$@" "$here"/test/*.test.mjs
+shim=$(mktemp -d)
+trap 'rm -rf "$shim"' EXIT
+"$here/bundle.sh" "$shim" "$home/node_modules/@esbuild/linux-x64/bin/esbuild"
+DARTER_SHIM=$shim DARTER_RUNTIME_MODULES=$home/node_modules "$node" --test --test-concurrency=2 --test-timeout=30000 "$@" "$here"/test/*.test.mjs

@@ -47,6 +47,7 @@ pub struct Packages {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Exec {
     pub argv: Vec<String>,
+    pub bundle: Vec<String>,
     pub warm: Vec<String>,
     pub warm_dependencies: Vec<String>,
 }
@@ -127,9 +128,9 @@ mod tests {
     #[test]
     fn the_shipped_parts_can_be_read() {
         let parts = Parts::shipped().unwrap();
-        assert!(parts.shim.contains_key("main.mjs"));
+        assert!(parts.shim.contains_key("main.cjs"));
         let names: Vec<&str> = parts.downloads().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["node", "npm", "typescript"]);
+        assert_eq!(names, ["esbuild", "node", "npm", "typescript"]);
         assert_ne!(parts.base_digest(), parts.shim_digest());
     }
 

@@ -176,21 +176,26 @@ impl Installer<'_> {
         }
         let cache = build.writable("cache").map_err(disk)?;
         (self.progress)(Step::Warm);
-        let job = Job {
-            argv: parts.manifest.exec.warm.clone(),
-            cwd: "/tmp",
-            env: job::environment(None),
-            binds: vec![
-                Bind::read_only(&runtime.base, "/runtime"),
-                Bind::read_only(build.path().join("shim"), "/runtime/shim"),
-                Bind::writable(cache, "/runtime/cache"),
-            ],
-            limits: job::limits(2_000, 1 << 30, 128),
-            proxy: None,
-            timeout: WARM_DEADLINE,
-            quota: None,
-        };
-        self.run(job, "compiling the built-in packages ahead").await?;
+        let exec = &parts.manifest.exec;
+        for (argv, what) in
+            [(&exec.bundle, "making the shim one file"), (&exec.warm, "compiling the built-in packages ahead")]
+        {
+            let job = Job {
+                argv: argv.clone(),
+                cwd: "/tmp",
+                env: job::environment(None),
+                binds: vec![
+                    Bind::read_only(&runtime.base, "/runtime"),
+                    Bind::read_only(build.path().join("shim"), "/runtime/shim"),
+                    Bind::writable(&cache, "/runtime/cache"),
+                ],
+                limits: job::limits(2_000, 1 << 30, 128),
+                proxy: None,
+                timeout: WARM_DEADLINE,
+                quota: None,
+            };
+            self.run(job, what).await?;
+        }
         build.finish(&runtime.shim).map_err(disk)
     }
 
