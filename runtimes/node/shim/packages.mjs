@@ -2,6 +2,7 @@
 // Synchronous where possible (require), so that a package's start costs no turns of the event loop.
 
 import { patchTls } from './egress.mjs';
+import { openPack } from './packs.mjs';
 
 const fs = process.getBuiltinModule('node:fs');
 const { createRequire } = process.getBuiltinModule('node:module');
@@ -15,7 +16,9 @@ let modules;
 const BUILT_IN = path.join(process.env.DARTER_RUNTIME_MODULES || '/runtime/node_modules', '..', 'index.js');
 const builtIn = createRequire(BUILT_IN);
 const builtInImport = importerAt(BUILT_IN);
+const BUILT_IN_PACKS = path.join(path.dirname(BUILT_IN), 'cache');
 const namespaces = new Map();
+let packs;
 
 function importerAt(filename) {
   return vm.runInThisContext('(specifier) => import(specifier)', { filename, importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
@@ -25,12 +28,14 @@ function importerAt(filename) {
 export function setModulePath(modulePath) {
   if (modulePath === null) return;
   modules = path.join(modulePath, 'node_modules');
+  packs = path.join(modulePath, '.cache');
   own = createRequire(`${modulePath}/index.js`);
   ownImport = importerAt(`${modulePath}/index.js`);
 }
 
 /** A built-in package, for the shim itself. */
 export function builtInPackage(name) {
+  openPack(BUILT_IN_PACKS, name);
   return builtIn(name);
 }
 
@@ -41,6 +46,7 @@ export function packageRequire() {
 /** The loaders to try, the app's first; where the package is not found at all the next one is asked. */
 function loaderFor(specifier) {
   if (own !== undefined) {
+    openPack(packs, specifier);
     try {
       own.resolve(specifier);
       return { require: own, import: ownImport };
@@ -48,6 +54,7 @@ function loaderFor(specifier) {
       if (error.code !== 'MODULE_NOT_FOUND') return { require: own, import: ownImport };
     }
   }
+  openPack(BUILT_IN_PACKS, specifier);
   return { require: builtIn, import: builtInImport };
 }
 

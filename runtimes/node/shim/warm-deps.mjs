@@ -3,7 +3,5 @@
 
 import { compileInto } from './warm-packages.mjs';
 
-// Apps have one cache: the built-in packages that the shim loads on first touch belong into it too.
-await compileInto('/app/.cache', '/runtime/index.js', ['express', 'ws', 'qs']);
 await compileInto('/app/.cache', '/app/index.js', process.argv.slice(2));
 process.reallyExit(0);

@@ -1,4 +1,6 @@
-// Loads packages with V8's compile cache on, so that the next process finds them compiled.
+// Loads packages so that the next process finds them compiled: CommonJS in packs, ES modules in Node's own compile cache.
+
+import { startRecording, writePacks } from './warm-packs.mjs';
 
 const fs = process.getBuiltinModule('node:fs');
 const module = process.getBuiltinModule('node:module');
@@ -7,7 +9,11 @@ const vm = process.getBuiltinModule('node:vm');
 /** One package must not keep an install waiting for ever. */
 const PATIENCE_MS = 10_000;
 
+let recording = false;
+
 export async function compileInto(directory, from, names) {
+  if (!recording) startRecording();
+  recording = true;
   module.enableCompileCache(directory);
   const require = module.createRequire(from);
   const load = vm.runInThisContext('(name) => import(name)', { filename: from, importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
@@ -19,6 +25,7 @@ export async function compileInto(directory, from, names) {
     }
   }
   module.flushCompileCache();
+  writePacks(directory, from, names);
   share(directory);
 }
 
