@@ -24,6 +24,7 @@ fn an_endless_loop_is_found_told_and_replaced() {
             let told = world.apps.told(&app, "event loop busy for 0.5 s").await;
             assert_eq!(told.level, Level::Error);
             assert!(told.message.contains("1 requests were in flight"), "{}", told.message);
+            assert!(told.message.contains("loop@1 (request req_1)"), "{}", told.message);
             assert_eq!(world.call(&app, "/ok").await.1, "ok");
         },
     );

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio_util::io::poll_read_buf;
 
+use crate::asked::Asked;
 use crate::exchange::{Answer, Begin, RequestHead, RequestSink, Response, StreamHandle};
 use crate::state::{Phase, State};
 use crate::{CloseReason, WINDOW, WireError};
@@ -143,6 +144,11 @@ impl Connection {
     /// Requests that have not ended.
     pub fn in_flight(&self) -> usize {
         self.0.0.lock().open_streams()
+    }
+
+    /// The oldest of them, at most eight, as they were sent. After the end: those that were open then.
+    pub fn unanswered(&self) -> Vec<Asked> {
+        self.0.0.lock().unanswered()
     }
 
     /// True until the runtime says GOAWAY or the connection ends.

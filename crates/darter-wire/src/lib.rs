@@ -10,6 +10,7 @@
 //! ```
 //! Dropping [`Answer`] or [`ResponseBody`] before the end cancels the request (RESET 1).
 
+mod asked;
 mod codec;
 mod connection;
 mod error;
@@ -20,6 +21,7 @@ mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use asked::Asked;
 pub use connection::Connection;
 pub use error::{CloseReason, Violation, WireError, reset};
 pub use exchange::{Answer, Begin, RequestHead, RequestSink, Response, ResponseBody, Tunnel};

@@ -15,6 +15,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::asked::{Asked, Note};
 use crate::codec::{self, FLAG_END, FLAG_UPGRADE, HEADER, Header, Kind, ResponseHead};
 use crate::exchange::{Begin, RequestHead};
 use crate::output::Output;
@@ -33,6 +34,8 @@ const STRAY_AFTER_END: u64 = 16 << 10;
 const STRAY_LIMIT: u64 = 1 << 30;
 /// Payloads up to this are copied, so that a small answer never keeps a large read buffer alive.
 const COPY_UP_TO: usize = 16 << 10;
+/// Requests that are named when their answers do not come.
+const UNANSWERED: usize = 8;
 /// Chunks that wait for the consumer before they are merged into one.
 const MERGE_ABOVE: usize = 256;
 
@@ -64,6 +67,7 @@ struct Stream {
     sender: Option<Waker>,
     receiver_alive: bool,
     sink_alive: bool,
+    note: Note,
 }
 
 impl Stream {
@@ -125,6 +129,8 @@ pub struct State {
     stray: u64,
     received_bytes: usize,
     congested: Vec<u32>,
+    /// Unanswered when the connection ended.
+    lost: Vec<Asked>,
 }
 
 impl Default for State {
@@ -142,6 +148,7 @@ impl Default for State {
             stray: 0,
             received_bytes: 0,
             congested: Vec::new(),
+            lost: Vec::new(),
         }
     }
 }
@@ -149,6 +156,17 @@ impl Default for State {
 impl State {
     pub fn open_streams(&self) -> usize {
         self.streams.len()
+    }
+
+    /// The oldest requests without a complete answer; at the end of the connection, those that will never have one.
+    pub fn unanswered(&self) -> Vec<Asked> {
+        if matches!(self.phase, Phase::Closed(_)) {
+            return self.lost.clone();
+        }
+        let open = self.streams.values().filter(|stream| !stream.received_end && stream.failure.is_none());
+        let mut open: Vec<&Stream> = open.collect();
+        open.sort_unstable_by_key(|stream| stream.begins_at);
+        open.iter().take(UNANSWERED).map(|stream| stream.note.asked()).collect()
     }
 
     /// The driver, when it sleeps and has something to do.
@@ -191,7 +209,7 @@ impl State {
             self.output.data(number, body);
             self.output.put(|tail| codec::put_header(tail, 0, Kind::End, number));
         }
-        self.streams.insert(number, Stream::opened(begins_at, flags & FLAG_UPGRADE != 0, sent_end));
+        self.streams.insert(number, Stream::opened(begins_at, flags & FLAG_UPGRADE != 0, sent_end, Note::of(head)));
         Ok(number)
     }
 
@@ -430,6 +448,7 @@ impl State {
         if matches!(self.phase, Phase::Closed(_)) {
             return;
         }
+        self.lost = self.unanswered();
         self.phase = Phase::Closed(reason);
         let written = self.output.written();
         for stream in self.streams.values_mut() {
@@ -442,7 +461,7 @@ impl State {
 }
 
 impl Stream {
-    fn opened(begins_at: u64, upgrade: bool, sent_end: bool) -> Self {
+    fn opened(begins_at: u64, upgrade: bool, sent_end: bool, note: Note) -> Self {
         Self {
             begins_at,
             upgrade,
@@ -459,6 +478,7 @@ impl Stream {
             sender: None,
             receiver_alive: true,
             sink_alive: false,
+            note,
         }
     }
 

@@ -169,6 +169,10 @@ impl App {
         for line in &state.journal {
             instance.say(line.clone());
         }
+        if !state.journal.is_empty() {
+            // What the orders changed is not known here: better no version than a wrong one.
+            instance.versions().clear();
+        }
         self.instances.rcu(|list| list.iter().cloned().chain([Arc::clone(instance)]).collect::<Vec<_>>());
     }
 

@@ -44,6 +44,11 @@ impl Engine for LocalEngine {
     }
 
     async fn remove(&self, app: &AppId, name: &str) -> Result<(), Fault> {
+        if let Some(app) = self.shared.running(app) {
+            for instance in app.instances().iter() {
+                instance.versions().remove(name);
+            }
+        }
         self.shared.order_all(app, Order::Remove { name }.line()).await;
         Ok(())
     }

@@ -137,6 +137,7 @@ impl Shared {
             phases: StartPhases { from: from.into(), phases: clock.list },
             mouth,
             freezer: self.launcher.abilities().freezer,
+            versions: bundle.functions.iter().map(|function| (function.name.clone(), function.version)).collect(),
         });
         Ok(Born { instance, ear, pipes: (stdout, stderr) })
     }

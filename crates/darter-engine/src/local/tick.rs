@@ -105,11 +105,12 @@ impl Shared {
     /// Ends an instance whose loop hangs, and starts its successor at once.
     fn stuck(self: &Arc<Self>, instance: &Arc<Instance>) {
         let in_flight = instance.ladder().in_flight;
+        let which = instance.in_flight_words();
         let seconds = instance.limits.loop_timeout_ms as f64 / 1_000.0;
         self.tell(
             &instance.app.id,
             Level::Error,
-            format!("A function kept the event loop busy for {seconds} s, so the instance was ended; {in_flight} requests were in flight and got an error. Look for an endless loop, or do long work in pieces. A new instance starts at once."),
+            format!("A function kept the event loop busy for {seconds} s, so the instance was ended; {in_flight} requests were in flight and got an error.{which} Look for an endless loop, or do long work in pieces. A new instance starts at once."),
         );
         instance.kill(Ending::Stuck);
         instance.app.take_out(instance);

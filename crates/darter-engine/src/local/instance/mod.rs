@@ -2,9 +2,11 @@
 //!
 //! Taking and giving back a place is a few atomic operations: no lock, no await, no task.
 
+mod asked;
 mod health;
 mod supervise;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,6 +19,8 @@ use darter_wire::{Connection, Lease};
 use tokio_util::sync::CancellationToken;
 
 pub use health::{Beat, Health};
+
+use asked::Versions;
 
 use super::app::App;
 use super::control::{Mouth, Order};
@@ -55,6 +59,8 @@ pub struct Instance {
     mouth: Mouth,
     health: Mutex<Health>,
     ending: Mutex<Option<Ending>>,
+    /// The functions it was ordered to have.
+    versions: Mutex<Versions>,
     /// Cancelled when it has ended, its last lines are kept and it is in no list any more.
     pub gone: CancellationToken,
 }
@@ -69,6 +75,7 @@ pub struct Birth {
     pub phases: StartPhases,
     pub mouth: Mouth,
     pub freezer: bool,
+    pub versions: BTreeMap<String, u32>,
 }
 
 impl Instance {
@@ -90,6 +97,7 @@ impl Instance {
             mouth: birth.mouth,
             health: Mutex::new(Health::default()),
             ending: Mutex::new(None),
+            versions: Mutex::new(birth.versions),
             gone: CancellationToken::new(),
         })
     }
@@ -223,6 +231,16 @@ impl Instance {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The functions it was ordered to have, for whoever changes them.
+    pub fn versions(&self) -> MutexGuard<'_, Versions> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which functions it works for now (or did at its end), as a sentence; empty when there is none.
+    pub fn in_flight_words(&self) -> String {
+        asked::words(&self.connection.unanswered(), self.ladder().in_flight, &self.versions())
+    }
+
     fn lock_ending(&self) -> MutexGuard<'_, Option<Ending>> {
         self.ending.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -244,6 +262,7 @@ impl Instance {
 
     /// Publishes a function, and waits until the runtime has it.
     pub async fn publish(self: &Arc<Self>, name: &str, version: u32, line: String) {
+        self.versions().insert(name.to_owned(), version);
         let there = self.health().expect(name, version);
         self.say(line);
         self.awaited(there).await;

@@ -127,8 +127,10 @@ impl Instance {
             None if exit.reason == ExitReason::Killed || exit.reason == ExitReason::LauncherGone => return false,
             None => self.words(exit),
         };
-        let lost = if in_flight > 0 {
-            format!(" {in_flight} requests were in flight and got an error.")
+        // Whoever waited has given the place back by now, perhaps; what the connection lost is kept.
+        let lost = u32::try_from(self.connection.unanswered().len()).unwrap_or(0).max(in_flight);
+        let lost = if lost > 0 {
+            format!(" {lost} requests were in flight and got an error.{}", self.in_flight_words())
         } else {
             String::new()
         };
