@@ -50,6 +50,27 @@ fn running_out_of_memory_names_the_limit() {
 }
 
 #[test]
+fn a_full_heap_is_told_with_the_functions_in_flight_before_the_kernel_has_to_end_it() {
+    world(
+        |_| {},
+        |world| async move {
+            let limits = AppLimits { memory_bytes: 96 << 20, ..AppLimits::default() };
+            let fill = "const all = []; for (let n = 0; ; n++) { all.push({ list: new Array(1000).fill(n) }); if (n % 100 === 0) await new Promise(setImmediate); }";
+            let app = world.app(limits, &[("fill", fill), ("ok", "return 'ok'")]);
+            let lease = world.engine.acquire(&app).await.unwrap();
+            assert!(call_on(&lease, "/fill", "").await.is_err());
+            drop(lease);
+            world.apps.logged_by(&app, LogSource::Function, "JavaScript heap out of memory").await;
+            let told = world.apps.told(&app, "JavaScript's heap was full").await;
+            assert!(told.message.contains("96 MiB"), "{}", told.message);
+            assert!(told.message.contains("fill@1 (request req_1)"), "{}", told.message);
+            world.stands(&app, &[]).await;
+            assert_eq!(world.call(&app, "/ok").await.1, "ok");
+        },
+    );
+}
+
+#[test]
 fn a_killed_process_is_replaced_for_the_next_request() {
     world(
         |_| {},

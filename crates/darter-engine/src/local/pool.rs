@@ -9,7 +9,7 @@ use darter_core::limits::AppLimits;
 use darter_sandbox::SandboxError;
 use tokio::sync::Notify;
 
-use super::slot::{Builder, Slot};
+use super::slot::{Builder, Shape, Slot};
 use crate::config::PoolConfig;
 
 /// After a failed build, before the next: doubles up to the second.
@@ -22,11 +22,14 @@ pub enum From {
     Empty,
 }
 
+/// Other shapes than the usual one that the pool keeps one runtime of, each: those asked for last.
+const OTHERS: usize = 2;
+
 /// The waiting runtimes.
 pub struct Pool {
     builder: Builder,
     config: PoolConfig,
-    ready: Mutex<VecDeque<Slot>>,
+    ready: Mutex<Ready>,
     taken: Notify,
     filled: Notify,
     closed: AtomicBool,
@@ -38,7 +41,7 @@ impl Pool {
         let pool = Arc::new(Self {
             builder,
             config,
-            ready: Mutex::new(VecDeque::new()),
+            ready: Mutex::new(Ready::default()),
             taken: Notify::new(),
             filled: Notify::new(),
             closed: AtomicBool::new(false),
@@ -49,7 +52,7 @@ impl Pool {
 
     /// How many wait now.
     pub fn ready(&self) -> usize {
-        self.lock().len()
+        self.lock().slots.len()
     }
 
     /// Resolves when the pool is full.
@@ -58,49 +61,52 @@ impl Pool {
             let filled = self.filled.notified();
             tokio::pin!(filled);
             filled.as_mut().enable();
-            if self.ready() >= self.config.size || self.closed.load(Ordering::Acquire) {
+            if self.missing().is_none() || self.closed.load(Ordering::Acquire) {
                 return;
             }
             filled.await;
         }
     }
 
-    /// A runtime with scratch folders of this size: a waiting one, or one built now.
-    pub async fn claim(&self, disk: u64) -> Result<(Slot, From), SandboxError> {
-        if disk == standard_disk() {
-            while let Some(slot) = self.pop() {
-                if slot.sandbox.ended().is_none() {
-                    return Ok((slot, From::Pool));
-                }
+    /// A runtime of this shape: a waiting one, or one built now.
+    pub async fn claim(&self, shape: Shape) -> Result<(Slot, From), SandboxError> {
+        while let Some(slot) = self.pop(shape) {
+            if slot.sandbox.ended().is_none() {
+                return Ok((slot, From::Pool));
             }
         }
-        Ok((self.builder.build(disk).await?, From::Empty))
+        Ok((self.builder.build(shape).await?, From::Empty))
     }
 
-    fn pop(&self) -> Option<Slot> {
-        let slot = self.lock().pop_front();
+    fn pop(&self, shape: Shape) -> Option<Slot> {
+        let slot = self.lock().take(shape);
         self.taken.notify_one();
         slot
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Slot>> {
+    /// The shape of which one more shall wait.
+    fn missing(&self) -> Option<Shape> {
+        self.lock().missing(self.config.size)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Ready> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn refill(self: Arc<Self>) {
         let mut pause = BACKOFF.0;
         while !self.closed.load(Ordering::Acquire) {
-            if self.ready() >= self.config.size {
+            let Some(shape) = self.missing() else {
                 self.filled.notify_waiters();
                 self.taken.notified().await;
                 self.calm().await;
                 continue;
-            }
-            match self.builder.build(standard_disk()).await {
+            };
+            match self.builder.build(shape).await {
                 Ok(slot) => {
                     pause = BACKOFF.0;
                     if !self.closed.load(Ordering::Acquire) {
-                        self.lock().push_back(slot);
+                        self.lock().slots.push(slot);
                     }
                 }
                 Err(SandboxError::LauncherGone) => return,
@@ -111,7 +117,7 @@ impl Pool {
                 }
             }
         }
-        self.lock().clear();
+        self.lock().slots.clear();
     }
 
     /// Waits until nothing has been taken for a moment, or the pool is empty.
@@ -124,13 +130,44 @@ impl Pool {
     /// Ends those that wait, and makes no more.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        self.lock().clear();
+        self.lock().slots.clear();
         self.taken.notify_one();
         self.filled.notify_waiters();
     }
 }
 
-/// What apps get unless they set something else.
-fn standard_disk() -> u64 {
-    AppLimits::default().disk_bytes
+/// Those that wait, and what was asked for besides the usual.
+#[derive(Default)]
+struct Ready {
+    slots: Vec<Slot>,
+    /// Newest last.
+    others: VecDeque<Shape>,
+}
+
+impl Ready {
+    fn take(&mut self, shape: Shape) -> Option<Slot> {
+        if shape != usual() && self.others.back() != Some(&shape) {
+            self.others.retain(|other| *other != shape);
+            self.others.push_back(shape);
+            if self.others.len() > OTHERS {
+                let oldest = self.others.pop_front();
+                self.slots.retain(|slot| Some(slot.shape) != oldest);
+            }
+        }
+        let at = self.slots.iter().position(|slot| slot.shape == shape)?;
+        Some(self.slots.remove(at))
+    }
+
+    fn missing(&self, size: usize) -> Option<Shape> {
+        let count = |shape: Shape| self.slots.iter().filter(|slot| slot.shape == shape).count();
+        if count(usual()) < size {
+            return Some(usual());
+        }
+        self.others.iter().copied().find(|shape| size > 0 && count(*shape) == 0)
+    }
+}
+
+/// The shape of apps that set nothing else.
+fn usual() -> Shape {
+    Shape::of(&AppLimits::default())
 }

@@ -23,8 +23,51 @@ use super::runtime::Runtime;
 
 const HELLO_DEADLINE: Duration = Duration::from_secs(20);
 
+/// What is fixed when a runtime is started, and cannot be changed once it belongs to an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Size of the scratch folders.
+    pub disk: u64,
+    /// The memory that V8's heap is sized for.
+    pub memory: u64,
+}
+
+impl Shape {
+    pub fn of(limits: &AppLimits) -> Self {
+        Self { disk: limits.disk_bytes, memory: limits.memory_bytes }
+    }
+}
+
+/// V8's share of an app's memory, in MiB: JavaScript that fills it gets an error with V8's words about the heap, before
+/// the kernel ends the process without any. V8 takes these only when it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heap {
+    /// Of objects that have lived for a while.
+    pub old: u64,
+    /// Of new ones; V8 has up to three of these.
+    pub semi: u64,
+}
+
+/// What node itself, its threads and small buffers take besides, MiB.
+const OUTSIDE: u64 = 24;
+
+impl Heap {
+    pub fn within(memory: u64) -> Self {
+        let memory = memory >> 20;
+        // A power of two, as V8 wants it: 16 from the default of 256 MiB on.
+        let semi = (memory / 16).clamp(1, 16);
+        let semi = 1 << semi.ilog2();
+        Self { old: memory.saturating_sub(OUTSIDE + 3 * semi).max(16), semi }
+    }
+
+    fn flags(self) -> [String; 2] {
+        [format!("--max-old-space-size={}", self.old), format!("--max-semi-space-size={}", self.semi)]
+    }
+}
+
 /// A runtime that waits for an app.
 pub struct Slot {
+    pub shape: Shape,
     pub sandbox: Sandbox,
     pub wire: UnixStream,
     pub ear: Ear,
@@ -50,7 +93,7 @@ pub fn limits(app: &AppLimits) -> Limits {
 
 impl Builder {
     /// Builds a slot and waits until its runtime says hello.
-    pub async fn build(&self, disk: u64) -> Result<Slot, SandboxError> {
+    pub async fn build(&self, shape: Shape) -> Result<Slot, SandboxError> {
         let broken = |step: &str| {
             let step = step.to_owned();
             move |error: std::io::Error| SandboxError::Build { step, reason: error.to_string() }
@@ -60,7 +103,7 @@ impl Builder {
         let (control, mut ear, mouth) = control::channel().map_err(broken("making the control channel"))?;
         let (out, stdout) = output::pipe().map_err(broken("making a pipe"))?;
         let (err, stderr) = output::pipe().map_err(broken("making a pipe"))?;
-        let spec = self.spec(disk).fd(1, out).fd(2, err).fd(LISTEN_FD, listener).fd(CONTROL_FD, control);
+        let spec = self.spec(shape).fd(1, out).fd(2, err).fd(LISTEN_FD, listener).fd(CONTROL_FD, control);
         let sandbox = self.launcher.create(spec).await?;
         let made = started.elapsed();
         match tokio::time::timeout(HELLO_DEADLINE, ear.next()).await {
@@ -71,11 +114,19 @@ impl Builder {
             }
         }
         let built = (micros(made), micros(started.elapsed().saturating_sub(made)));
-        Ok(Slot { sandbox, wire, ear, mouth, stdout, stderr, built })
+        Ok(Slot { shape, sandbox, wire, ear, mouth, stdout, stderr, built })
     }
 
-    fn spec(&self, disk: u64) -> Spec {
-        let scratch = |share: u64| Scratch { size: disk / 8 * share, inodes: 16_384 };
+    /// The runtime's command line with the heap's size in it.
+    fn argv(&self, memory: u64) -> Vec<String> {
+        let (program, rest) =
+            self.runtime.argv.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
+        let flags = Heap::within(memory).flags();
+        program.into_iter().chain(flags.iter()).chain(rest).cloned().collect()
+    }
+
+    fn spec(&self, shape: Shape) -> Spec {
+        let scratch = |share: u64| Scratch { size: shape.disk / 8 * share, inodes: 16_384 };
         let mut root = function_root();
         root.binds.extend(self.runtime.binds());
         root.attach_points = ["/app/node_modules", "/app/.cache"].map(PathBuf::from).into();
@@ -96,11 +147,11 @@ impl Builder {
         ];
         Spec {
             root,
-            argv: self.runtime.argv.clone(),
+            argv: self.argv(shape.memory),
             env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             cwd: "/work".into(),
             fds: Vec::new(),
-            limits: Limits { nofile: 4_096, ..limits(&AppLimits::default()) },
+            limits: Limits { memory: shape.memory, ..limits(&AppLimits::default()) },
             profile: Profile::Function,
             hostname: "app".into(),
             egress: true,
@@ -157,4 +208,19 @@ async fn said(stderr: Receiver, sandbox: &Sandbox) -> String {
 /// Whole microseconds.
 pub fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heap_fits_into_every_memory_that_an_app_may_have() {
+        for mib in [64, 65, 96, 128, 200, 256, 512, 1_024, 8_192] {
+            let heap = Heap::within(mib << 20);
+            assert!(heap.old + 3 * heap.semi + OUTSIDE <= mib, "{mib}: {heap:?}");
+            assert!(heap.old * 5 >= mib * 2, "{mib}: {heap:?}");
+            assert!(heap.semi.is_power_of_two());
+        }
+    }
 }

@@ -13,7 +13,7 @@ use super::app::App;
 use super::control::{Mouth, Order, OrderLimits};
 use super::instance::{Birth, Ending, Instance};
 use super::pool::From;
-use super::slot::{self, Slot, micros};
+use super::slot::{self, Shape, Slot, micros};
 use crate::{AppBundle, egress};
 
 /// Tries of one start.
@@ -103,7 +103,7 @@ impl Shared {
 
     async fn make_instance(&self, app: &Arc<App>, bundle: &AppBundle, loaded: u64) -> Result<Born, SandboxError> {
         let mut clock = Phases { list: vec![("bundle".into(), loaded)], at: Instant::now() };
-        let (slot, from) = self.pool.claim(bundle.limits.disk_bytes).await?;
+        let (slot, from) = self.pool.claim(Shape::of(&bundle.limits)).await?;
         match from {
             From::Pool => clock.mark("pool"),
             From::Empty => {

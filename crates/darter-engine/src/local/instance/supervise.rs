@@ -10,6 +10,7 @@ use tokio::net::unix::pipe::Receiver;
 
 use super::{Ending, Instance};
 use crate::local::control::{Ear, MESSAGE, Word, clamp};
+use crate::local::slot::Heap;
 use crate::local::{Shared, output};
 
 /// A process whose channels have closed is given this long to end by itself, so that we learn how.
@@ -140,12 +141,13 @@ impl Instance {
 
     fn words(&self, exit: Exit) -> String {
         let limit = self.limits.memory_bytes >> 20;
+        let heap = Heap::within(self.limits.memory_bytes).old;
         match exit.reason {
             ExitReason::OutOfMemory => format!(
                 "The instance ran out of memory: its limit is {limit} MiB. Hold less in memory at once, or raise the app's memory limit."
             ),
             ExitReason::Signal(6) | ExitReason::Code(134) => format!(
-                "The instance aborted: most likely JavaScript's heap was full (the app's memory limit is {limit} MiB). Hold less in memory at once, or raise the limit."
+                "The instance aborted: most likely JavaScript's heap was full (the app's memory limit is {limit} MiB, of which {heap} MiB are for JavaScript's objects). V8's last words stand before this line. Hold less in memory at once, or raise the app's memory limit."
             ),
             ExitReason::Signal(number) if exit.oom_kills > 0 => format!(
                 "The instance was ended by signal {number} after the memory limit of {limit} MiB had been reached. Hold less in memory at once, or raise the limit."
