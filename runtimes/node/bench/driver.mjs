@@ -1,5 +1,6 @@
 // Measures the runtime against a bare `node:http` server on the same machine: throughput with many requests in flight,
-// latency with one, start, load, memory. Prints numbers; judges nothing. Run: node bench/driver.mjs
+// latency with one, start, load, memory. Prints numbers; judges nothing.
+// Run: bundle.sh <folder> <esbuild>, then DARTER_SHIM=<folder> node bench/driver.mjs
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
