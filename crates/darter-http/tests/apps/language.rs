@@ -36,6 +36,32 @@ async fn an_editor_speaks_with_a_server_of_its_own_and_takes_its_own_place_again
 }
 
 #[tokio::test]
+async fn what_anybody_saves_is_told_to_the_server_of_every_open_editor() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let app = ada.app("Shop").await;
+    ada.function(&app, "hello", "export default () => 1").await;
+    let address = world.listen().await;
+    let mut request = format!("ws://{address}/api/v1/apps/{app}/lsp").into_client_request().unwrap();
+    request.headers_mut().insert("authorization", format!("Bearer {}", ada.token()).parse().unwrap());
+    let mut editor = tokio_tungstenite::connect_async(request).await.unwrap().0;
+    // The fake server says back what it hears.
+    let mut hears = async |said: Option<&str>| {
+        if let Some(said) = said {
+            editor.send(Message::text(said)).await.unwrap();
+        }
+        serde_json::from_str::<serde_json::Value>(editor.next().await.unwrap().unwrap().to_text().unwrap()).unwrap()
+    };
+    assert_eq!(hears(Some(r#"{"method":"initialized"}"#)).await["method"], "initialized");
+    ada.function(&app, "api/new", "export const price = 1").await;
+    let heard = [hears(None).await, hears(None).await];
+    let opened = heard.iter().find(|message| message["method"] == "textDocument/didOpen").unwrap();
+    assert_eq!(opened["params"]["textDocument"]["uri"], "file:///work/project/api/new.ts");
+    assert_eq!(opened["params"]["textDocument"]["text"], "export const price = 1");
+    assert!(heard.iter().any(|message| message["method"] == "darter/projectChanged"), "{heard:?}");
+}
+
+#[tokio::test]
 async fn types_of_the_sdk_are_given_to_members() {
     let world = World::new().await;
     let ada = world.person("ada").await;

@@ -67,6 +67,7 @@ pub async fn create(
         .map_err(|error| if error.is_duplicate() { taken(&function.summary.name) } else { error.into() })?;
     opened.audit("function.create", &function.summary.name, serde_json::json!({})).await?;
     opened.tx.commit().await?;
+    platform.apps.languages.changed(app, &function.summary.name, Some(&function.source));
     Ok(view::show(platform, function))
 }
 

@@ -102,6 +102,9 @@ async fn commit(
     let details = serde_json::json!({ "version": number, "digest": version.digest, "message": version.message });
     opened.audit("function.publish", &name, details).await?;
     opened.tx.commit().await?;
+    if function.summary.revision != read_at {
+        platform.apps.languages.changed(&app, &name, Some(&function.source));
+    }
     let shown = shown(&version, actor.name());
     let methods = function.summary.methods;
     Ok((

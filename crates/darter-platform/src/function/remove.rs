@@ -17,6 +17,7 @@ pub async fn remove(platform: &Platform, actor: &Actor, app: &AppId, name: &str)
     }
     opened.audit("function.delete", name, serde_json::json!({})).await?;
     opened.tx.commit().await?;
+    platform.apps.languages.changed(app, name, None);
     swap::removed(platform, app, name).await;
     Ok(())
 }

@@ -58,6 +58,10 @@ pub async fn save(
         )
         .await?;
     opened.tx.commit().await?;
+    if renames {
+        platform.apps.languages.changed(app, name, None);
+    }
+    platform.apps.languages.changed(app, &function.summary.name, Some(&function.source));
     if renames && function.summary.live_version.is_some() {
         swap::renamed(platform, app, (name, &function.summary.name)).await;
     }

@@ -109,6 +109,11 @@ const asker = ViewPlugin.fromClass(
   },
 );
 
+/** Asks for the faults once more, after the same pause as after an edit. */
+export function askAgain(view: EditorView): void {
+  view.plugin(asker)?.later();
+}
+
 export const compilerFaults: Extension = sources;
 
 /** For the language client: capabilities, the handler for pushed faults, and the asker for pulled ones. */

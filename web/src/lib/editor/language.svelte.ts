@@ -3,8 +3,8 @@
 import { LSPClient, Workspace, formatKeymap, hoverTooltips, jumpToDefinitionKeymap, findReferencesKeymap, renameKeymap, serverCompletion, signatureHelp, LSPPlugin, type Transport, type WorkspaceFile } from '@codemirror/lsp-client';
 import type { ChangeSet, Extension, Text } from '@codemirror/state';
 import { keymap, type EditorView } from '@codemirror/view';
-import { address } from '../api/request';
-import { languageFaults } from './diagnostics';
+import { api } from '../api';
+import { askAgain, languageFaults } from './diagnostics';
 import { sanitize } from './sanitize';
 
 const ROOT = 'file:///work/project/';
@@ -31,12 +31,17 @@ class OpenFile implements WorkspaceFile {
   }
 }
 
+/** How long a page may take to show its editor before a jump into it is given up. */
+const JUMP_MS = 8_000;
+
 /** The files that are open in an editor; another function is opened by going to its page. */
 class OpenFiles extends Workspace {
   override files: OpenFile[] = [];
+  /** Jumps into a file whose editor is not there yet. */
+  #awaited = new Map<string, (view: EditorView) => void>();
   constructor(
     client: LSPClient,
-    readonly open: (name: string) => Promise<EditorView | null>,
+    readonly go: (name: string) => Promise<boolean>,
   ) {
     super(client);
   }
@@ -57,6 +62,8 @@ class OpenFiles extends Workspace {
     const file = new OpenFile(uri, languageId, view.state.doc, view);
     this.files.push(file);
     this.client.didOpen(file);
+    this.#awaited.get(uri)?.(view);
+    this.#awaited.delete(uri);
   }
   override closeFile(uri: string, view?: EditorView) {
     const file = this.files.find((item) => item.uri === uri);
@@ -68,7 +75,18 @@ class OpenFiles extends Workspace {
     const here = this.files.find((item) => item.uri === uri);
     if (here) return here.view;
     const name = nameOf(uri);
-    return name ? this.open(name) : null;
+    if (!name) return null;
+    const shown = new Promise<EditorView | null>((resolve) => {
+      this.#awaited.set(uri, resolve);
+      setTimeout(() => resolve(null), JUMP_MS);
+    });
+    if (!(await this.go(name))) {
+      this.#awaited.delete(uri);
+      return null;
+    }
+    const view = await shown;
+    view?.focus();
+    return view;
   }
 }
 
@@ -100,15 +118,26 @@ export class LanguageServer {
 
   constructor(
     readonly app: string,
-    open: (name: string) => Promise<EditorView | null>,
+    /** Goes to the page of a function; false when there is none. */
+    go: (name: string) => Promise<boolean>,
   ) {
     this.#client = new LSPClient({
       rootUri: ROOT.slice(0, -1),
-      workspace: (client) => new OpenFiles(client, open),
+      workspace: (client) => new OpenFiles(client, go),
       timeout: 10_000,
       sanitizeHTML: sanitize,
       // The server's own log is for its authors, not for the browser's console.
-      notificationHandlers: { 'window/logMessage': () => true },
+      notificationHandlers: {
+        'window/logMessage': () => true,
+        // Somebody saved another function: what this one imports may be different now.
+        'darter/projectChanged': (client) => {
+          for (const file of client.workspace.files) {
+            const view = file.getView();
+            if (view) askAgain(view);
+          }
+          return true;
+        },
+      },
       extensions: [
         serverCompletion(),
         hoverTooltips(),
@@ -132,7 +161,7 @@ export class LanguageServer {
   }
 
   #connect(): void {
-    const url = new URL(address(`/apps/${encodeURIComponent(this.app)}/lsp`), location.href);
+    const url = new URL(api.languageUrl(this.app), location.href);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(url);
     const handlers = new Set<(value: string) => void>();

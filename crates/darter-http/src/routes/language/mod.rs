@@ -7,8 +7,10 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use darter_core::AppId;
 use darter_platform::Platform;
-use darter_platform::language::{self, Language, MESSAGE_LIMIT, Typing};
+use darter_platform::language::{self, Changes, Language, MESSAGE_LIMIT, Outgoing, Typing};
+use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use tokio::sync::Mutex;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -35,26 +37,15 @@ pub async fn connect(
     Ok(upgrade.on_upgrade(move |socket| bridge(socket, language)))
 }
 
-/// Passes messages on until one side ends. Each direction has a loop of its own: a half-read message is never let go.
-/// What is left of `language` at the end is dropped, and that ends the server.
+/// Passes messages on until one side ends, and what others save meanwhile. Each direction has a loop of its own: a
+/// half-read message is never let go. What is left of `language` at the end is dropped, and that ends the server.
 async fn bridge(socket: WebSocket, language: Language) {
-    let Language { mut incoming, mut outgoing, place, guard } = language;
-    let (mut to_editor, mut from_editor) = socket.split();
+    let Language { mut incoming, outgoing, place, changes, guard } = language;
+    let (to_editor, from_editor) = socket.split();
+    let to_editor = Mutex::new(to_editor);
     let server_speaks = async {
         while let Ok(Some(message)) = incoming.next().await {
-            if to_editor.send(Message::text(message)).await.is_err() {
-                break;
-            }
-        }
-    };
-    let editor_speaks = async {
-        while let Some(Ok(message)) = from_editor.next().await {
-            let sent = match message {
-                Message::Text(text) => outgoing.send(&text).await.is_ok(),
-                Message::Ping(_) | Message::Pong(_) => true,
-                Message::Binary(_) | Message::Close(_) => false,
-            };
-            if !sent {
+            if to_editor.lock().await.send(Message::text(message)).await.is_err() {
                 break;
             }
         }
@@ -62,9 +53,35 @@ async fn bridge(socket: WebSocket, language: Language) {
     tokio::select! {
         () = place.end.cancelled() => {}
         () = server_speaks => {}
-        () = editor_speaks => {}
+        () = others_speak(from_editor, &to_editor, outgoing, changes) => {}
     }
     drop(guard);
+}
+
+/// The editor, and those who save other functions.
+async fn others_speak(
+    mut editor: SplitStream<WebSocket>,
+    to_editor: &Mutex<SplitSink<WebSocket, Message>>,
+    mut server: Outgoing,
+    mut changes: Changes,
+) {
+    loop {
+        let sent = tokio::select! {
+            message = editor.next() => match message {
+                Some(Ok(Message::Text(text))) => server.send(&text).await.is_ok(),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => true,
+                Some(Ok(Message::Binary(_) | Message::Close(_)) | Err(_)) | None => false,
+            },
+            Some(change) = changes.recv() => match server.tell(change).await {
+                Ok(Some(news)) => to_editor.lock().await.send(Message::text(news)).await.is_ok(),
+                Ok(None) => true,
+                Err(_) => false,
+            },
+        };
+        if !sent {
+            break;
+        }
+    }
 }
 
 /// Types of the SDK and the globals.
