@@ -68,3 +68,22 @@ pub struct Install {
     #[serde(default)]
     pub ended_at: Option<i64>,
 }
+
+/// `GET /apps/{app}/dependencies/search?text=…`
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PackageSearch {
+    /// Can the operator's registry search? When it can not, `items` has the package of exactly this name, if there is one.
+    pub searchable: bool,
+    /// The best first.
+    pub items: Vec<FoundPackage>,
+}
+
+/// A package of the registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FoundPackage {
+    pub name: String,
+    /// The newest version.
+    pub version: String,
+    /// The package's own words; may be empty.
+    pub description: String,
+}

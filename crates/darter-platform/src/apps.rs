@@ -11,8 +11,8 @@ use crate::domain::Resolver;
 use crate::function::swap::Turns;
 use crate::language::LanguageSessions;
 use crate::metrics::{Exposition, Recorder};
-use crate::resource::Vault;
 use crate::resource::installs::Installs;
+use crate::resource::{PackageRegistry, Vault};
 
 /// Bytes of code and environment kept for apps that started lately.
 const BUNDLE_BYTES: usize = 32 << 20;
@@ -25,6 +25,7 @@ pub struct Apps {
     pub(crate) vault: Vault,
     pub(crate) turns: Turns,
     pub(crate) installs: Installs,
+    pub(crate) packages: PackageRegistry,
     pub(crate) recorder: Recorder,
     pub(crate) exposition: Exposition,
     pub(crate) languages: LanguageSessions,
@@ -33,7 +34,12 @@ pub struct Apps {
 
 impl Apps {
     /// Nothing is loaded yet: see `directory::load`.
-    pub fn new(logs: LogStore, master: &[u8; 32], resolver: Arc<dyn Resolver>, now: Millis) -> Self {
+    pub(crate) fn new(
+        logs: LogStore,
+        master: &[u8; 32],
+        (resolver, packages): (Arc<dyn Resolver>, PackageRegistry),
+        now: Millis,
+    ) -> Self {
         Self {
             routes: Routes::default(),
             logs,
@@ -41,6 +47,7 @@ impl Apps {
             vault: Vault::new(master),
             turns: Turns::default(),
             installs: Installs::default(),
+            packages,
             recorder: Recorder::new(now),
             exposition: Exposition::default(),
             languages: LanguageSessions::default(),

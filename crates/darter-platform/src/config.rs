@@ -137,6 +137,10 @@ pub struct PlatformConfig {
     /// Packages that every app has without installing: name → version.
     pub built_in_packages: BTreeMap<String, String>,
     pub workspaces: WorkspaceConfig,
+    /// The npm registry that packages are looked up in, e.g. `https://npm.example.org`; empty: none.
+    pub npm_registry: String,
+    /// A file of certificates in PEM form that is trusted besides the system's own when asking it.
+    pub npm_certificates: Option<std::path::PathBuf>,
 }
 
 impl Default for PlatformConfig {
@@ -151,6 +155,8 @@ impl Default for PlatformConfig {
             providers: Vec::new(),
             built_in_packages: BTreeMap::new(),
             workspaces: WorkspaceConfig::default(),
+            npm_registry: String::new(),
+            npm_certificates: None,
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::domain::Resolver;
 use crate::guess::Guesses;
 use crate::mail::Mailer;
 use crate::provider::Providers;
+use crate::resource::PackageRegistry;
 use crate::seal::Sealer;
 use crate::workspace::contract::Workspaces;
 use crate::workspace::{self, WorkspaceSide};
@@ -72,9 +73,10 @@ impl Platform {
     pub async fn open(parts: Parts) -> Result<Arc<Self>, Fault> {
         let master = keys::master_key(&parts.data, &*parts.random)?;
         let now = parts.clock.now();
+        let packages = PackageRegistry::new(&parts.config)?;
         let platform = Arc::new(Self {
-            apps: Apps::new(parts.logs, &master, parts.resolver, now),
             workspaces: WorkspaceSide::new(parts.workspaces, &master),
+            apps: Apps::new(parts.logs, &master, (parts.resolver, packages), now),
             tasks: TaskTracker::new(),
             doctor: parts.doctor,
             credentials: Credentials::default(),

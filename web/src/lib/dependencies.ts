@@ -14,6 +14,12 @@ export function splitPackage(text: string): { name: string; range: string } {
   return { name: trimmed, range: '' };
 }
 
+/** What to look for while somebody types; nothing while they write a range or a single letter. */
+export function searchText(typed: string): string {
+  const { name, range } = splitPackage(typed);
+  return range || name.length < 2 ? '' : name.slice(0, 100);
+}
+
 /** How many packages differ between what is wanted and what the server has. */
 export function differences(wanted: Record<string, string>, have: Record<string, string>): number {
   const names = new Set([...Object.keys(wanted), ...Object.keys(have)]);

@@ -53,6 +53,7 @@ pub fn rows() -> Vec<Row> {
         row("secret.delete", "DELETE /apps/{app}/secrets/A", Editor, none()),
         row("dependency.get", "GET /apps/{app}/dependencies", Viewer, none()),
         row("dependency.set", "PUT /apps/{app}/dependencies", Editor, json!({ "packages": {} })),
+        row("dependency.search", "GET /apps/{app}/dependencies/search?text=zod", Editor, none()),
         row("dependency.cancel", "DELETE /apps/{app}/dependencies/install", Editor, none()),
         row("dependency.events", "GET /apps/{app}/dependencies/install/events", Viewer, none()),
         row("log.search", "GET /apps/{app}/logs", Viewer, none()),

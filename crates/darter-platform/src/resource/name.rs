@@ -97,7 +97,7 @@ pub fn validate_packages(packages: &BTreeMap<String, String>) -> Result<(), Faul
     Ok(())
 }
 
-fn is_package_name(name: &str) -> bool {
+pub(super) fn is_package_name(name: &str) -> bool {
     let part = |part: &str| {
         !part.is_empty()
             && !part.starts_with(['.', '_', '-'])

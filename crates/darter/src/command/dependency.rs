@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Subcommand;
-use darter_api::resource::{Dependencies, SetDependencies};
+use darter_api::resource::{Dependencies, PackageSearch, SetDependencies};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -14,6 +14,8 @@ use crate::client::{Event, Exit, Failure};
 pub enum Command {
     /// Wanted and installed packages
     List { app: String },
+    /// Look for packages in the operator's registry
+    Search { app: String, text: String },
     /// Add or change packages and install: `add APP lodash zod@^4`
     Add {
         app: String,
@@ -41,6 +43,7 @@ impl Command {
                 print(context, &all);
                 Ok(())
             }
+            Self::Search { app, text } => search(context, &app, &text).await,
             Self::Add { app, packages } => {
                 change(context, &app, |wanted| {
                     wanted.extend(packages.iter().map(|package| split(package)));
@@ -86,6 +89,24 @@ fn print(context: &Context, all: &Dependencies) {
         let installed = all.installed.get(*name).cloned().unwrap_or_else(|| "-".into());
         vec![(*name).clone(), (*range).clone(), installed]
     });
+}
+
+async fn search(context: &Context, app: &str, text: &str) -> Result<(), Failure> {
+    let app = context.api.app(app).await?;
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("text", text).finish();
+    let path = format!("/apps/{}/dependencies/search?{query}", app.id);
+    let found: PackageSearch = context.api.get(&path).await?;
+    if context.out.json {
+        context.out.json(&found);
+        return Ok(());
+    }
+    if !found.searchable {
+        context.out.progress("The operator's registry has no search: only a package of exactly this name is found.");
+    }
+    context.out.list(&found.items, &["package", "newest", "description"], |package| {
+        vec![package.name.clone(), package.version.clone(), package.description.clone()]
+    });
+    Ok(())
 }
 
 async fn change(

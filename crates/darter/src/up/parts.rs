@@ -58,12 +58,14 @@ impl Running {
         let logs = LogStore::open(options, Arc::clone(&clock)).map_err(failed)?;
         let source = Source::new(logs.clone());
         let engine_config = config.engine.config(&data).map_err(|problem| bad_configuration(&[problem]))?;
+        let mut platform_config = config.platform(port);
+        platform_config.built_in_packages = packages::built_in();
+        platform_config.npm_registry.clone_from(&engine_config.npm_registry);
+        platform_config.npm_certificates.clone_from(&engine_config.certificates);
         let engine =
             LocalEngine::start(engine_config, launcher, source.clone(), Arc::clone(&clock), progress::listener())
                 .await
                 .map_err(told)?;
-        let mut platform_config = config.platform(port);
-        platform_config.built_in_packages = packages::built_in();
         let parts = Parts {
             data,
             store: store.clone(),

@@ -4,13 +4,15 @@ use std::convert::Infallible;
 
 use axum::Json;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use darter_api::resource::{Dependencies, SetDependencies};
+use darter_api::resource::{Dependencies, PackageSearch, SetDependencies};
 use darter_core::AppId;
 use darter_platform::resource::{self, install_event};
 use futures_util::stream::{self, Stream, StreamExt};
 use http::StatusCode;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
-use crate::extract::{Body, Caller, Path, Server};
+use crate::extract::{Body, Caller, Path, Query, Server};
 use crate::problem::Problem;
 
 /// What the app wants and has.
@@ -35,6 +37,27 @@ pub async fn set(
 ) -> Result<(StatusCode, Json<Dependencies>), Problem> {
     let dependencies = resource::set_dependencies(&platform, &actor, &app, input).await?;
     Ok((StatusCode::ACCEPTED, Json(dependencies)))
+}
+
+/// What is looked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Search {
+    /// A part of a name or a description; a whole name where the registry has no search.
+    text: String,
+}
+
+/// Packages of the operator's registry.
+#[utoipa::path(get, path = "/apps/{app}/dependencies/search", tag = "dependencies", operation_id = "dependency.search",
+    params(("app" = String, Path), Search), responses((status = 200, description = "The best first", body = PackageSearch)))]
+pub async fn search(
+    Server(platform): Server,
+    Caller(actor): Caller,
+    Path(app): Path<AppId>,
+    Query(search): Query<Search>,
+) -> Result<Json<PackageSearch>, Problem> {
+    Ok(Json(resource::search_packages(&platform, &actor, &app, &search.text).await?))
 }
 
 /// Ends the install that runs.

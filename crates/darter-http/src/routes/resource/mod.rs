@@ -18,6 +18,7 @@ pub fn router() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::set, secrets::delete))
         .routes(routes!(dependencies::get, dependencies::set))
+        .routes(routes!(dependencies::search))
         .routes(routes!(dependencies::cancel))
         .routes(routes!(dependencies::events))
 }
