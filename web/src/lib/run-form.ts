@@ -52,7 +52,7 @@ export function toRequest(form: RunForm, source: string): RunRequest {
   const query = form.query.replace(/^\?/, '').trim();
   if (query) request.query = query;
   if (carriesBody(form.method) && form.body) request.body = form.body;
-  if (form.user.trim()) request.user = JSON.parse(form.user) as unknown;
+  if (form.user.trim()) request.user = JSON.parse(form.user) as Record<string, unknown>;
   return request;
 }
 

@@ -1,116 +1,122 @@
 // Every operation of the public API that the console uses, by name. Pages call these and nothing else.
-// A function's name goes into a path as one percent-encoded segment.
-import { address, request } from './request';
+// Paths, methods and shapes come from the generated client; here is only what a page passes and what it gets.
+import * as sdk from './generated/sdk.gen';
+import type {
+  AuthProviderStartData,
+  AppExportData,
+  DependencyEventsData,
+  LanguageConnectData,
+  LogTailData,
+} from './generated/types.gen';
+import { address, ifMatch, once } from './request';
 import type * as T from './types';
 
 export * from './types';
 export { ApiError } from './error';
-export { address };
 
-const seg = encodeURIComponent;
-const get = <R>(path: string, query?: Record<string, string | number | undefined>, signal?: AbortSignal) =>
-  request<R>('GET', path, { query, signal });
-const post = <R>(path: string, body: unknown = {}) => request<R>('POST', path, { body });
-const create = <R>(path: string, body: unknown) =>
-  request<R>('POST', path, { body, idempotencyKey: crypto.randomUUID?.() ?? String(Math.random()).slice(2) });
-const put = <R>(path: string, body: unknown) => request<R>('PUT', path, { body });
-const patch = <R>(path: string, body: unknown, revision?: number) => request<R>('PATCH', path, { body, revision });
-const del = <R = void>(path: string) => request<R>('DELETE', path);
+/** Answers in the console's words: the same shapes, with the values of the fields that are one of a few. */
+const as = <R>(answer: Promise<unknown>) => answer as Promise<R>;
+const done = async (answer: Promise<unknown>): Promise<void> => void (await answer);
 
-const app = (id: string) => `/apps/${seg(id)}`;
-const fn = (id: string, name: string) => `${app(id)}/functions/${seg(name)}`;
+const filled = <Q extends object>(query: Q): Q =>
+  Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined && value !== '')) as Q;
 
 export const api = {
-  system: () => get<T.System>('/system'),
-  authMethods: () => get<T.AuthMethods>('/auth/methods'),
-  signUp: (body: T.SignUp) => post<T.Account>('/auth/signup', body),
-  signIn: (body: T.SignIn) => post<T.Account>('/auth/signin', body),
-  signOut: () => post<void>('/auth/signout'),
-  forgotPassword: (login: string) => post<void>('/auth/password/forgot', { login }),
-  resetPassword: (token: string, password: string) => post<void>('/auth/password/reset', { token, new: password }),
-  providerStart: (provider: string, returnTo: string, bind = false) =>
-    address(`/auth/providers/${seg(provider)}/start`, { return_to: returnTo, bind: bind ? 'true' : undefined }),
+  system: () => sdk.systemGet(),
+  authMethods: () => sdk.authMethods(),
+  signUp: (body: T.SignUp) => sdk.authSignup({ body }),
+  signIn: (body: T.SignIn) => sdk.authSignin({ body }),
+  signOut: () => done(sdk.authSignout()),
+  forgotPassword: (login: string) => done(sdk.authPasswordForgot({ body: { login } })),
+  resetPassword: (token: string, password: string) => done(sdk.authPasswordReset({ body: { token, new: password } })),
+  providerStart: (provider: string, return_to: string, bind = false) =>
+    address<AuthProviderStartData>({
+      url: '/api/v1/auth/providers/{provider}/start',
+      path: { provider },
+      query: { return_to, ...(bind ? { bind } : {}) },
+    }),
 
-  me: () => get<T.Account>('/me'),
-  updateMe: (body: { display_name?: string; email?: string }) => patch<T.Account>('/me', body),
-  setAvatar: (image: Blob) => request<T.Account>('PUT', '/me/avatar', { raw: image }),
-  removeAvatar: () => del<T.Account>('/me/avatar'),
+  me: () => sdk.meGet(),
+  updateMe: (body: T.UpdateMe) => sdk.meUpdate({ body }),
+  setAvatar: (image: Blob) =>
+    sdk.meAvatarSet({ body: image as never, bodySerializer: null, headers: { 'Content-Type': image.type } }),
+  removeAvatar: () => sdk.meAvatarDelete(),
   changePassword: (current: string | undefined, password: string) =>
-    post<void>('/me/password', current === undefined ? { new: password } : { current, new: password }),
-  sessions: () => get<T.Page<T.Session>>('/me/sessions', { limit: 200 }),
-  endSession: (id: string) => del(`/me/sessions/${seg(id)}`),
-  endOtherSessions: () => del('/me/sessions'),
-  tokens: () => get<T.Page<T.Token>>('/me/tokens', { limit: 200 }),
-  createToken: (body: T.CreateToken) => create<T.CreatedToken>('/me/tokens', body),
-  deleteToken: (id: string) => del(`/me/tokens/${seg(id)}`),
-  identities: () => get<T.Page<T.Identity>>('/me/identities'),
-  unbindIdentity: (provider: string) => del(`/me/identities/${seg(provider)}`),
-  myAudit: (cursor?: string) => get<T.Page<T.AuditEntry>>('/me/audit', { cursor }),
+    done(sdk.mePasswordChange({ body: current === undefined ? { new: password } : { current, new: password } })),
+  sessions: () => sdk.sessionList(),
+  endSession: (session: string) => done(sdk.sessionDelete({ path: { session } })),
+  endOtherSessions: () => done(sdk.sessionDeleteOthers()),
+  tokens: () => as<T.Page<T.Token>>(sdk.tokenList()),
+  createToken: (body: T.CreateToken) => as<T.CreatedToken>(sdk.tokenCreate({ body, headers: once() })),
+  deleteToken: (token: string) => done(sdk.tokenDelete({ path: { token } })),
+  identities: () => sdk.identityList(),
+  unbindIdentity: (provider: string) => done(sdk.identityDelete({ path: { provider } })),
+  myAudit: (cursor?: string) => sdk.auditOwn({ query: { cursor } }),
 
-  apps: (state?: T.AppState) => get<T.Page<T.App>>('/apps', { state, limit: 200 }),
-  createApp: (name: string) => create<T.App>('/apps', { name }),
-  importApp: (file: Blob) =>
-    request<T.App>('POST', '/apps/import', { raw: new Blob([file], { type: 'application/zip' }) }),
-  app: (id: string) => get<T.App>(app(id)),
-  updateApp: (id: string, revision: number, body: { name?: string; limits?: T.AppLimits }) =>
-    patch<T.App>(app(id), body, revision),
-  deleteApp: (id: string) => del(app(id)),
-  startApp: (id: string) => post<T.App>(`${app(id)}/start`),
-  stopApp: (id: string) => post<T.App>(`${app(id)}/stop`),
-  restartApp: (id: string) => post<T.App>(`${app(id)}/restart`),
-  restoreApp: (id: string) => post<T.App>(`${app(id)}/restore`),
-  purgeApp: (id: string) => del(`${app(id)}/purge`),
-  exportUrl: (id: string) => address(`${app(id)}/export`),
-  instances: (id: string) => get<T.Page<T.Instance>>(`${app(id)}/instances`),
-  members: (id: string) => get<T.Page<T.Member>>(`${app(id)}/members`, { limit: 200 }),
-  appAudit: (id: string, cursor?: string) => get<T.Page<T.AuditEntry>>(`${app(id)}/audit`, { cursor }),
-  domains: (id: string) => get<T.Page<T.Domain>>(`${app(id)}/domains`),
-  createDomain: (id: string, host: string) => create<T.Domain>(`${app(id)}/domains`, { host }),
-  deleteDomain: (id: string, host: string) => del(`${app(id)}/domains/${seg(host)}`),
-  verifyDomain: (id: string, host: string) => post<T.Domain>(`${app(id)}/domains/${seg(host)}/verify`),
+  apps: (state?: T.AppState) => as<T.Page<T.App>>(sdk.appList({ query: { state, limit: 200 } })),
+  createApp: (name: string) => as<T.App>(sdk.appCreate({ body: { name }, headers: once() })),
+  importApp: (file: Blob) => as<T.App>(sdk.appImport({ body: file as never, bodySerializer: null })),
+  app: (app: string) => as<T.App>(sdk.appGet({ path: { app } })),
+  updateApp: (app: string, revision: number, body: { name?: string; limits?: T.AppLimits }) =>
+    as<T.App>(sdk.appUpdate({ path: { app }, body, headers: ifMatch(revision) })),
+  deleteApp: (app: string) => done(sdk.appDelete({ path: { app } })),
+  startApp: (app: string) => as<T.App>(sdk.appStart({ path: { app } })),
+  stopApp: (app: string) => as<T.App>(sdk.appStop({ path: { app } })),
+  restartApp: (app: string) => as<T.App>(sdk.appRestart({ path: { app } })),
+  restoreApp: (app: string) => as<T.App>(sdk.appRestore({ path: { app } })),
+  purgeApp: (app: string) => done(sdk.appPurge({ path: { app } })),
+  exportUrl: (app: string) => address<AppExportData>({ url: '/api/v1/apps/{app}/export', path: { app } }),
+  instances: (app: string) => as<T.Page<T.Instance>>(sdk.appInstances({ path: { app } })),
+  members: (app: string) => as<T.Page<T.Member>>(sdk.appMembers({ path: { app } })),
+  appAudit: (app: string, cursor?: string) => sdk.auditApp({ path: { app }, query: { cursor } }),
+  domains: (app: string) => sdk.domainList({ path: { app } }),
+  createDomain: (app: string, host: string) => sdk.domainCreate({ path: { app }, body: { host }, headers: once() }),
+  deleteDomain: (app: string, host: string) => done(sdk.domainDelete({ path: { app, host } })),
+  verifyDomain: (app: string, host: string) => sdk.domainVerify({ path: { app, host } }),
 
-  functions: (id: string, cursor?: string) =>
-    get<T.Page<T.FunctionSummary>>(`${app(id)}/functions`, { cursor, limit: 200 }),
-  createFunction: (id: string, body: T.CreateFunction) => create<T.Fn>(`${app(id)}/functions`, body),
-  function: (id: string, name: string) => get<T.Fn>(fn(id, name)),
-  updateFunction: (id: string, name: string, revision: number, body: T.UpdateFunction) =>
-    patch<T.Fn>(fn(id, name), body, revision),
-  deleteFunction: (id: string, name: string) => del(fn(id, name)),
-  publish: (id: string, name: string, body: T.Publish, revision?: number) =>
-    request<T.Published>('POST', `${fn(id, name)}/publish`, { body, revision }),
-  versions: (id: string, name: string, cursor?: string) =>
-    get<T.Page<T.Version>>(`${fn(id, name)}/versions`, { cursor, limit: 100 }),
-  version: (id: string, name: string, number: number) =>
-    get<T.VersionSource>(`${fn(id, name)}/versions/${number}`),
-  rollback: (id: string, name: string, version: number) => post<T.Published>(`${fn(id, name)}/rollback`, { version }),
-  run: (id: string, name: string, body: T.RunRequest, signal?: AbortSignal) =>
-    request<T.RunResult>('POST', `${fn(id, name)}/run`, { body, signal }),
+  functions: (app: string, cursor?: string) => sdk.functionList({ path: { app }, query: { cursor, limit: 200 } }),
+  createFunction: (app: string, body: T.CreateFunction) => sdk.functionCreate({ path: { app }, body, headers: once() }),
+  function: (app: string, name: string) => sdk.functionGet({ path: { app, name } }),
+  updateFunction: (app: string, name: string, revision: number, body: T.UpdateFunction) =>
+    sdk.functionUpdate({ path: { app, name }, body, headers: ifMatch(revision) }),
+  deleteFunction: (app: string, name: string) => done(sdk.functionDelete({ path: { app, name } })),
+  publish: (app: string, name: string, body: T.Publish, revision?: number) =>
+    sdk.functionPublish({ path: { app, name }, body, headers: revision === undefined ? {} : ifMatch(revision) }),
+  versions: (app: string, name: string, cursor?: string) =>
+    sdk.functionVersions({ path: { app, name }, query: { cursor, limit: 100 } }),
+  version: (app: string, name: string, number: number) => sdk.functionVersion({ path: { app, name, number } }),
+  rollback: (app: string, name: string, version: number) => sdk.functionRollback({ path: { app, name }, body: { version } }),
+  run: (app: string, name: string, body: T.RunRequest, signal?: AbortSignal) =>
+    as<T.RunResult>(sdk.functionRun({ path: { app, name }, body, signal })),
+  languageUrl: (app: string) => address<LanguageConnectData>({ url: '/api/v1/apps/{app}/lsp', path: { app } }),
 
-  environment: (id: string) => get<T.Page<T.Variable>>(`${app(id)}/environment`, { limit: 200 }),
-  setVariable: (id: string, name: string, value: string) =>
-    put<T.Variable>(`${app(id)}/environment/${seg(name)}`, { value }),
-  deleteVariable: (id: string, name: string) => del(`${app(id)}/environment/${seg(name)}`),
-  secrets: (id: string) => get<T.Page<T.Secret>>(`${app(id)}/secrets`, { limit: 200 }),
-  setSecret: (id: string, name: string, value: string) =>
-    put<T.Secret>(`${app(id)}/secrets/${seg(name)}`, { value }),
-  deleteSecret: (id: string, name: string) => del(`${app(id)}/secrets/${seg(name)}`),
-  dependencies: (id: string) => get<T.Dependencies>(`${app(id)}/dependencies`),
-  setDependencies: (id: string, packages: Record<string, string>) =>
-    put<T.Dependencies>(`${app(id)}/dependencies`, { packages }),
-  cancelInstall: (id: string) => del(`${app(id)}/dependencies/install`),
-  installEventsUrl: (id: string) => address(`${app(id)}/dependencies/install/events`),
+  environment: (app: string) => sdk.variableList({ path: { app } }),
+  setVariable: (app: string, name: string, value: string) => sdk.variableSet({ path: { app, name }, body: { value } }),
+  deleteVariable: (app: string, name: string) => done(sdk.variableDelete({ path: { app, name } })),
+  secrets: (app: string) => sdk.secretList({ path: { app } }),
+  setSecret: (app: string, name: string, value: string) => sdk.secretSet({ path: { app, name }, body: { value } }),
+  deleteSecret: (app: string, name: string) => done(sdk.secretDelete({ path: { app, name } })),
+  dependencies: (app: string) => as<T.Dependencies>(sdk.dependencyGet({ path: { app } })),
+  setDependencies: (app: string, packages: Record<string, string>) =>
+    as<T.Dependencies>(sdk.dependencySet({ path: { app }, body: { packages } })),
+  searchPackages: (app: string, text: string) => sdk.dependencySearch({ path: { app }, query: { text } }),
+  cancelInstall: (app: string) => done(sdk.dependencyCancel({ path: { app } })),
+  installEventsUrl: (app: string) =>
+    address<DependencyEventsData>({ url: '/api/v1/apps/{app}/dependencies/install/events', path: { app } }),
 
-  logs: (id: string, query: T.LogQuery, signal?: AbortSignal) => get<T.Page<T.LogLine>>(`${app(id)}/logs`, query, signal),
-  logStreamUrl: (id: string, query: T.LogQuery) => address(`${app(id)}/logs/stream`, query),
-  metrics: (id: string, range: T.MetricsRange) => get<T.Metrics>(`${app(id)}/metrics`, { range }),
+  logs: (app: string, query: T.LogQuery, signal?: AbortSignal) =>
+    as<T.Page<T.LogLine>>(sdk.logSearch({ path: { app }, query: filled(query), signal })),
+  logStreamUrl: (app: string, query: T.LogQuery) =>
+    address<LogTailData>({ url: '/api/v1/apps/{app}/logs/stream', path: { app }, query: filled(query) }),
+  metrics: (app: string, range: T.MetricsRange) => sdk.metricsGet({ path: { app }, query: { range } }),
 
-  invitations: () => get<T.Page<T.Invitation>>('/invitations', { limit: 200 }),
-  createInvitation: (body: T.CreateInvitation) => create<T.CreatedInvitation>('/invitations', body),
-  deleteInvitation: (id: string) => del(`/invitations/${seg(id)}`),
-  audit: (cursor?: string) => get<T.Page<T.AuditEntry>>('/audit', { cursor }),
-  accounts: (cursor?: string) => get<T.Page<T.AdminAccount>>('/admin/accounts', { cursor, limit: 100 }),
-  updateAccount: (id: string, body: T.UpdateAdminAccount) => patch<T.AdminAccount>(`/admin/accounts/${seg(id)}`, body),
-  settings: () => get<T.Settings>('/admin/settings'),
-  updateSettings: (body: Partial<T.Settings>) => patch<T.Settings>('/admin/settings', body),
-  doctor: () => get<T.Page<T.Wall> | T.Wall[]>('/admin/doctor'),
+  invitations: () => sdk.invitationList({ query: { limit: 200 } }),
+  createInvitation: (body: T.CreateInvitation) => sdk.invitationCreate({ body, headers: once() }),
+  deleteInvitation: (invitation: string) => done(sdk.invitationDelete({ path: { invitation } })),
+  audit: (cursor?: string) => sdk.auditAll({ query: { cursor } }),
+  accounts: (cursor?: string) => sdk.adminAccountList({ query: { cursor, limit: 100 } }),
+  updateAccount: (account: string, body: T.UpdateAdminAccount) => sdk.adminAccountUpdate({ path: { account }, body }),
+  settings: () => sdk.adminSettingsGet(),
+  updateSettings: (body: T.UpdateSettings) => sdk.adminSettingsUpdate({ body }),
+  doctor: () => sdk.adminDoctor(),
 };

@@ -365,6 +365,21 @@ export type ForgotPassword = {
 };
 
 /**
+ * A package of the registry.
+ */
+export type FoundPackage = {
+    /**
+     * The package's own words; may be empty.
+     */
+    description: string;
+    name: string;
+    /**
+     * The newest version.
+     */
+    version: string;
+};
+
+/**
  * A function with its draft. Answers carry `ETag: "<revision>"`.
  */
 export type Function = FunctionSummary & {
@@ -581,6 +596,20 @@ export type Offer = {
     action: string;
     allowed: boolean;
     reason?: Reason | null;
+};
+
+/**
+ * `GET /apps/{app}/dependencies/search?text=…`
+ */
+export type PackageSearch = {
+    /**
+     * The best first.
+     */
+    items: Array<FoundPackage>;
+    /**
+     * Can the operator's registry search? When it can not, `items` has the package of exactly this name, if there is one.
+     */
+    searchable: boolean;
 };
 
 /**
@@ -1905,6 +1934,38 @@ export type DependencyEventsResponses = {
      */
     200: unknown;
 };
+
+export type DependencySearchData = {
+    body?: never;
+    path: {
+        app: string;
+    };
+    query: {
+        /**
+         * A part of a name or a description; a whole name where the registry has no search.
+         */
+        text: string;
+    };
+    url: '/api/v1/apps/{app}/dependencies/search';
+};
+
+export type DependencySearchErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type DependencySearchError = DependencySearchErrors[keyof DependencySearchErrors];
+
+export type DependencySearchResponses = {
+    /**
+     * The best first
+     */
+    200: PackageSearch;
+};
+
+export type DependencySearchResponse = DependencySearchResponses[keyof DependencySearchResponses];
 
 export type DomainListData = {
     body?: never;
