@@ -34,6 +34,8 @@ describe('charts', () => {
   it('have round axes that reach the peak', () => {
     expect(axis(0)).toEqual([0, 1]);
     expect(axis(97)).toEqual([0, 25, 50, 75, 100]);
+    expect(axis(1, { whole: true })).toEqual([0, 1]);
+    expect(axis(9, { whole: true }).every(Number.isInteger)).toBe(true);
     expect(axis(1_040).at(-1)).toBeGreaterThanOrEqual(1_040);
   });
   it('draw the largest value on top', () => {

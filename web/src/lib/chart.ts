@@ -1,12 +1,12 @@
 // The arithmetic of the charts: round axes and paths. Pure; drawing is SVG in the components.
 
-/** A round number at or above the peak, and the steps below it. */
-export function axis(peak: number, steps = 4): number[] {
+/** A round number at or above the peak, and the steps below it. `whole`: things that are counted have no halves. */
+export function axis(peak: number, { steps = 4, whole = false } = {}): number[] {
   if (peak <= 0) return [0, 1];
-  const rough = peak / steps;
+  const rough = whole ? Math.max(1, peak / steps) : peak / steps;
   const power = 10 ** Math.floor(Math.log10(rough));
   const unit = [1, 2, 2.5, 5, 10].find((candidate) => candidate * power >= rough) ?? 10;
-  const step = unit * power;
+  const step = whole ? Math.ceil(unit * power) : unit * power;
   const top = Math.ceil(peak / step);
   return Array.from({ length: top + 1 }, (_, index) => index * step);
 }

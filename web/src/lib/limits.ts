@@ -31,11 +31,11 @@ export const fields: Record<LimitName, LimitField> = {
   rate_client: rate('rate_client'),
 };
 
-export const groups: { title: MessageKey; names: LimitName[] }[] = [
-  { title: 'set.resources', names: ['cpu_millis', 'memory_bytes', 'disk_bytes', 'pids'] },
-  { title: 'set.scaling', names: ['instances_min', 'instances_max', 'concurrency', 'queue'] },
-  { title: 'set.times', names: ['total_timeout_ms', 'idle_timeout_ms', 'loop_timeout_ms'] },
-  { title: 'set.traffic', names: ['request_body_bytes', 'rate_app', 'rate_client'] },
+export const groups: { title: MessageKey; text: MessageKey; names: LimitName[] }[] = [
+  { title: 'set.resources', text: 'set.resources_text', names: ['cpu_millis', 'memory_bytes', 'disk_bytes', 'pids'] },
+  { title: 'set.scaling', text: 'set.scaling_text', names: ['instances_min', 'instances_max', 'concurrency', 'queue'] },
+  { title: 'set.times', text: 'set.times_text', names: ['total_timeout_ms', 'idle_timeout_ms', 'loop_timeout_ms'] },
+  { title: 'set.traffic', text: 'set.traffic_text', names: ['request_body_bytes', 'rate_app', 'rate_client'] },
 ];
 
 export const shownOf = (field: LimitField, value: number): number => Number((value / field.scale).toFixed(3));

@@ -16,7 +16,7 @@ import {
   keymap,
   lineNumbers,
 } from '@codemirror/view';
-import { language } from '../i18n.svelte';
+import { language, t } from '../i18n.svelte';
 import { compilerFaults } from './diagnostics';
 import { chinesePhrases } from './phrases';
 import { editorLook } from './theme';
@@ -116,7 +116,12 @@ export function replaceSource(view: EditorView, source: string): void {
   view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: source } });
 }
 
-const still = (): Extension => [reading(), EditorState.readOnly.of(true), EditorView.editable.of(false)];
+const still = (label = t('editor.source')): Extension => [
+  reading(),
+  EditorState.readOnly.of(true),
+  EditorView.editable.of(false),
+  EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
+];
 
 /** Two sources side by side, or one under the other where the page is narrow. Answers how to take it away. */
 export function makeDiff(parent: HTMLElement, before: string, after: string, narrow: boolean): () => void {
@@ -125,14 +130,14 @@ export function makeDiff(parent: HTMLElement, before: string, after: string, nar
     const view = new EditorView({
       parent,
       doc: after,
-      extensions: [still(), unifiedMergeView({ original: before, mergeControls: false, collapseUnchanged })],
+      extensions: [still(t('editor.source_after')), unifiedMergeView({ original: before, mergeControls: false, collapseUnchanged })],
     });
     return () => view.destroy();
   }
   const view = new MergeView({
     parent,
-    a: { doc: before, extensions: still() },
-    b: { doc: after, extensions: still() },
+    a: { doc: before, extensions: still(t('editor.source_before')) },
+    b: { doc: after, extensions: still(t('editor.source_after')) },
     collapseUnchanged,
     gutter: true,
   });
@@ -144,7 +149,7 @@ export function makeMerge(parent: HTMLElement, theirs: string, ours: string): { 
   const view = new MergeView({
     parent,
     a: { doc: theirs, extensions: still() },
-    b: { doc: ours, extensions: [reading(), history(), keymap.of([...defaultKeymap, ...historyKeymap])] },
+    b: { doc: ours, extensions: [reading(), EditorView.contentAttributes.of({ 'aria-label': t('editor.source_yours') }), history(), keymap.of([...defaultKeymap, ...historyKeymap])] },
     revertControls: 'a-to-b',
     collapseUnchanged: { margin: 3, minSize: 6 },
     gutter: true,

@@ -65,15 +65,15 @@ const look = EditorView.theme({
     borderRadius: '6px',
     color: 'var(--text)',
   },
-  '.cm-changedLine': { backgroundColor: 'color-mix(in oklab, var(--ok) 11%, transparent) !important' },
+  '.cm-changedLine': { backgroundColor: 'color-mix(in oklab, var(--ok) 8%, transparent) !important' },
   '.cm-deletedChunk, &.cm-merge-a .cm-changedLine': {
-    backgroundColor: 'color-mix(in oklab, var(--danger) 10%, transparent) !important',
+    backgroundColor: 'color-mix(in oklab, var(--danger) 7%, transparent) !important',
   },
   '&.cm-merge-b .cm-changedText, .cm-changedText': {
-    background: 'color-mix(in oklab, var(--ok) 26%, transparent) !important',
+    background: 'color-mix(in oklab, var(--ok) 11%, transparent) !important', boxShadow: 'inset 0 -2px 0 color-mix(in oklab, var(--ok) 55%, transparent)',
   },
   '&.cm-merge-a .cm-changedText, .cm-deletedText': {
-    background: 'color-mix(in oklab, var(--danger) 26%, transparent) !important',
+    background: 'color-mix(in oklab, var(--danger) 11%, transparent) !important', boxShadow: 'inset 0 -2px 0 color-mix(in oklab, var(--danger) 55%, transparent)',
   },
   '.cm-collapsedLines:before, .cm-collapsedLines:after': { content: '"···" !important', color: 'var(--faint)' },
   '.cm-collapsedLines': {

@@ -35,7 +35,6 @@ export const apps = {
   'apps.purge_title': 'Delete {name} for good?',
   'apps.purge_text': 'Its functions, versions, variables, secrets and logs are gone. There is no way back.',
   'apps.purged': '{name} is gone.',
-  'apps.open': 'Open {name}',
   'app.state_running': 'Running',
   'app.state_stopped': 'Stopped',
   'app.state_recycled': 'In the bin',

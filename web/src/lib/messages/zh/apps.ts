@@ -37,7 +37,6 @@ export const apps: Record<keyof typeof source, string> = {
   'apps.purge_title': '彻底删除 {name}？',
   'apps.purge_text': '它的函数、版本、变量、密钥和日志都会消失，无法找回。',
   'apps.purged': '{name} 已彻底删除。',
-  'apps.open': '打开 {name}',
   'app.state_running': '运行中',
   'app.state_stopped': '已停止',
   'app.state_recycled': '在回收站',
