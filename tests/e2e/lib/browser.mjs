@@ -7,10 +7,10 @@ const FLAGS = [
 ]
 
 /** A browser and a fresh page. Every console error of the page is kept in `page.faults`. */
-export async function open({ locale = 'en-US', viewport = { width: 1280, height: 800 }, colorScheme = 'light' } = {}) {
+export async function open({ locale = 'en-US', viewport = { width: 1280, height: 800 }, colorScheme = 'light', reducedMotion = 'no-preference' } = {}) {
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
   const browser = await chromium.launch({ executablePath, args: FLAGS, headless: true })
-  const context = await browser.newContext({ locale, viewport, colorScheme, permissions: [] })
+  const context = await browser.newContext({ locale, viewport, colorScheme, reducedMotion, permissions: [] })
   const page = await context.newPage()
   page.setDefaultTimeout(20_000)
   page.faults = []

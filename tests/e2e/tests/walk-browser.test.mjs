@@ -99,24 +99,38 @@ test('the log of the call is on the page', async () => {
   await page.screenshot({ path: join(PICTURES, 'logs.png') })
 })
 
-test('the console works on a phone, in the dark, and in Chinese', async () => {
-  const state = await page.context().storageState()
-  for (const [name, options] of [
-    ['phone', { viewport: { width: 390, height: 844 } }],
-    ['dark', { colorScheme: 'dark' }],
-    ['chinese', { locale: 'zh-CN' }],
-  ]) {
+const LOOKS = [
+  ['light', { colorScheme: 'light' }],
+  ['dark', { colorScheme: 'dark' }],
+  ['chinese', { locale: 'zh-CN' }],
+  ['phone', { viewport: { width: 390, height: 844 } }],
+  ['phone-chinese-dark', { viewport: { width: 390, height: 844 }, locale: 'zh-CN', colorScheme: 'dark' }],
+]
+
+for (const [name, options] of LOOKS) {
+  test(`the list, the editor and a run fit the look "${name}"`, async () => {
+    const app = appId()
+    const state = await page.context().storageState()
     const context = await page.context().browser().newContext({ viewport: { width: 1280, height: 800 }, ...options, storageState: state })
     const other = await context.newPage()
+    const picture = async (what) => {
+      const wide = await other.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+      assert(wide <= 0, `${what}: the page is ${wide} px wider than the screen`)
+      await other.screenshot({ path: join(PICTURES, `${name}-${what}.png`) })
+    }
     await other.goto(server.url)
-    await other.getByRole('heading', { level: 1 }).first().waitFor()
-    const wide = await other.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
-    assert(wide <= 0, `${name}: the page is ${wide} px wider than the screen`)
-    if (name === 'chinese') assert.match(await other.locator('body').innerText(), /[\u4e00-\u9fff]/)
-    await other.screenshot({ path: join(PICTURES, `${name}.png`) })
+    await other.locator(`a[href*="${app}"]`).first().waitFor()
+    if (options.locale) assert.match(await other.locator('body').innerText(), /[\u4e00-\u9fff]/)
+    assert.equal(await other.evaluate(() => document.documentElement.dataset.theme), options.colorScheme ?? 'light')
+    await picture('apps')
+    await other.goto(`${server.url}/apps/${app}/code/hello`)
+    await other.getByRole('textbox', { name: /hello/ }).click()
+    await other.keyboard.press('ControlOrMeta+Enter')
+    await other.getByText('200', { exact: true }).first().waitFor()
+    await picture('run')
     await context.close()
-  }
-})
+  })
+}
 
 test('no page threw an error', () => {
   const unexpected = page.faults.filter((fault) => !/status of (400|401|403|404|409|412|422)/.test(fault))
