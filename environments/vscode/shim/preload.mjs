@@ -1,9 +1,12 @@
 //! Loaded before VS Code's server: makes it listen on the descriptor that the platform made, and lets it wait, with its
 //! modules loaded, until the attendant says whose it is. It must do nothing in the processes that the server starts.
 
+import { enableCompileCache, flushCompileCache } from "node:module";
 import net from "node:net";
-import { flushCompileCache } from "node:module";
 import process from "node:process";
+
+// Filled at install (warm.mjs), read-only in workspaces. What the person's own programs compile is not ours.
+enableCompileCache("/env/vscode/cache");
 
 const descriptor = Number(process.env.DARTER_LISTEN_FD);
 const warm = process.env.DARTER_WARM === "1";
@@ -21,7 +24,7 @@ async function told() {
   if (!text.includes("\n")) process.exit(0);
   const { variables, cwd } = JSON.parse(text.slice(0, text.indexOf("\n")));
   for (const name of Object.keys(process.env)) {
-    if (!(name in variables) && name !== "NODE_COMPILE_CACHE") delete process.env[name];
+    if (!(name in variables)) delete process.env[name];
   }
   Object.assign(process.env, variables);
   for (const name of ["DARTER_LISTEN_FD", "DARTER_WARM", "LISTEN_FDS"]) delete process.env[name];
@@ -47,9 +50,6 @@ if (Number.isInteger(descriptor)) {
 
 // At install every process of VS Code runs once, so that what it compiled is kept (see warm.mjs).
 if (install) {
-  setTimeout(() => {
-    flushCompileCache();
-    process.exit(0);
-  }, Number(process.env.DARTER_INSTALL_MS ?? 2500)).unref();
+  setTimeout(() => process.exit(0), Number(process.env.DARTER_INSTALL_MS ?? 2500)).unref();
   process.on("exit", () => flushCompileCache());
 }
