@@ -44,7 +44,7 @@ export class Server {
     const args = ['up', '--data', data, '--listen', `127.0.0.1:${port}`, '--admin-listen', `127.0.0.1:${admin}`]
     const child = spawn(binary, args, {
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, DARTER_LOG: 'warn', ...environment },
+      env: { ...process.env, DARTER_LOG: 'warn', DARTER_ENGINE_ENVIRONMENTS: '', ...environment },
     })
     const ready = await new Promise((resolve, reject) => {
       child.once('exit', (code) => reject(new Error(`darter up ended with ${code} before it was ready`)))

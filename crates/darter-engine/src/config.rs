@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use darter_core::workspace::EnvironmentName;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,10 @@ pub struct EngineConfig {
     pub downloads: Option<PathBuf>,
     /// The npm registry packages come from, e.g. `https://npm.example.org/`.
     pub npm_registry: String,
+    /// Python's package index, as pip takes it; empty: the one pip knows.
+    pub pypi_index: String,
+    /// Hosts besides the registries' that installs may reach although they are private: where a mirror keeps its files.
+    pub registry_hosts: Vec<String>,
     /// A file of certificates in PEM form that installs trust besides the system's own.
     pub certificates: Option<PathBuf>,
     /// Owner, on this host, of what sandboxes write. Only set when the server itself runs as root (tests).
@@ -30,6 +35,19 @@ pub struct EngineConfig {
     pub egress: EgressConfig,
     pub install: InstallConfig,
     pub language: LanguageConfig,
+    pub environments: EnvironmentsConfig,
+}
+
+/// Environments of workspaces.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnvironmentsConfig {
+    /// Where they are installed; `<data>/environments` unless set. On the same file system as `builds`.
+    pub folder: Option<PathBuf>,
+    /// Which are installed, in the background, when the server starts and they are missing.
+    pub at_start: Vec<EnvironmentName>,
+    /// Memory of an install.
+    pub memory_bytes: u64,
 }
 
 /// Pre-started runtimes.
@@ -100,13 +118,22 @@ impl Default for EngineConfig {
             builds: None,
             downloads: None,
             npm_registry: String::new(),
+            pypi_index: String::new(),
+            registry_hosts: Vec::new(),
             certificates: None,
             files_owner: None,
             pool: PoolConfig::default(),
             egress: EgressConfig::default(),
             install: InstallConfig::default(),
             language: LanguageConfig::default(),
+            environments: EnvironmentsConfig::default(),
         }
+    }
+}
+
+impl Default for EnvironmentsConfig {
+    fn default() -> Self {
+        Self { folder: None, at_start: Vec::new(), memory_bytes: 3 << 30 }
     }
 }
 
@@ -176,6 +203,11 @@ impl EngineConfig {
         self.runtimes.clone().unwrap_or_else(|| self.data.join("runtimes"))
     }
 
+    /// Where installed environments are.
+    pub fn environments_dir(&self) -> PathBuf {
+        self.environments.folder.clone().unwrap_or_else(|| self.data.join("environments"))
+    }
+
     /// Where things are while they are being made.
     pub fn builds_dir(&self) -> PathBuf {
         self.builds.clone().unwrap_or_else(|| self.data.join("cache"))
@@ -194,20 +226,22 @@ impl EngineConfig {
             ("engine.builds", self.builds.as_ref()),
             ("engine.downloads", self.downloads.as_ref()),
             ("engine.certificates", self.certificates.as_ref()),
+            ("engine.environments.folder", self.environments.folder.as_ref()),
         ];
         for (key, path) in folders {
             if path.is_some_and(|path| !path.is_absolute()) {
                 return wrong(key, "must be an absolute path");
             }
         }
-        match url::Url::parse(&self.npm_registry) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty() => {}
-            Ok(_) | Err(_) => {
-                return wrong(
-                    "engine.npm_registry",
-                    "must be the http:// or https:// address of an npm registry, without a user name",
-                );
-            }
+        is_address("engine.npm_registry", &self.npm_registry, "an npm registry")?;
+        if !self.pypi_index.is_empty() {
+            is_address("engine.pypi_index", &self.pypi_index, "a Python package index")?;
+        }
+        if let Some(bad) = self.registry_hosts.iter().find(|host| host.starts_with("*.") || !is_host_pattern(host)) {
+            return wrong("engine.registry_hosts", format!("{bad:?} is not the name of a host"));
+        }
+        if self.environments.memory_bytes < 512 << 20 {
+            return wrong("engine.environments.memory_bytes", "compilers need at least 536870912 (512 MiB)");
         }
         if self.pool.size > 256 {
             return wrong("engine.pool.size", "must be 0–256; every waiting runtime costs memory");
@@ -273,6 +307,13 @@ impl LanguageConfig {
     }
 }
 
+fn is_address(key: &'static str, text: &str, what: &str) -> Result<(), ConfigError> {
+    match url::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty() => Ok(()),
+        Ok(_) | Err(_) => wrong(key, format!("must be the http:// or https:// address of {what}, without a user name")),
+    }
+}
+
 fn is_host_pattern(pattern: &str) -> bool {
     let host = pattern.strip_prefix("*.").unwrap_or(pattern);
     let label =
@@ -303,6 +344,9 @@ mod tests {
         assert_eq!(set(|c| c.data = "data".into()), Err("engine.data"));
         assert_eq!(set(|c| c.npm_registry = "ftp://x".into()), Err("engine.npm_registry"));
         assert_eq!(set(|c| c.npm_registry = "https://user:word@x".into()), Err("engine.npm_registry"));
+        assert_eq!(set(|c| c.pypi_index = "pypi".into()), Err("engine.pypi_index"));
+        assert_eq!(set(|c| c.registry_hosts = vec!["*.x".into()]), Err("engine.registry_hosts"));
+        assert_eq!(set(|c| c.environments.memory_bytes = 1), Err("engine.environments.memory_bytes"));
         assert_eq!(set(|c| c.pool.size = 1_000), Err("engine.pool.size"));
         assert_eq!(set(|c| c.egress.deny_hosts = vec!["a b".into()]), Err("engine.egress.deny_hosts"));
         assert_eq!(set(|c| c.egress.connections = 0), Err("engine.egress.connections"));

@@ -21,6 +21,7 @@ const DEPTH: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Layout {
     pub runtimes: PathBuf,
+    pub environments: PathBuf,
     pub apps: PathBuf,
     pub builds: PathBuf,
     pub downloads: PathBuf,
@@ -37,6 +38,7 @@ impl Layout {
         };
         let layout = Self {
             runtimes: made(config.runtimes_dir())?,
+            environments: made(config.environments_dir())?,
             apps: made(config.data.join("apps"))?,
             builds: made(config.builds_dir().join("builds"))?,
             downloads: made(config.downloads_dir())?,

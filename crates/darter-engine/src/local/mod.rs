@@ -8,13 +8,13 @@ mod control;
 mod dependencies;
 mod engine;
 mod instance;
-mod job;
+pub(crate) mod job;
 mod language;
-mod layout;
+pub(crate) mod layout;
 mod output;
 mod pool;
 mod quota;
-mod runtime;
+pub(crate) mod runtime;
 mod slot;
 mod start;
 mod tick;
@@ -36,6 +36,7 @@ pub use runtime::{Progress, Step};
 use crate::config::EngineConfig;
 use crate::contract::AppSource;
 use crate::egress;
+use crate::environment::{Catalogue, Environments, Tools};
 use app::{App, Next};
 use instance::Instance;
 use layout::Layout;
@@ -65,6 +66,7 @@ pub(crate) struct Shared {
     meters: DashMap<AppId, Arc<egress::Meter>>,
     installs: Arc<Semaphore>,
     languages: Arc<Semaphore>,
+    environments: Arc<Catalogue>,
     /// Something runs again: the clock may tick.
     alive: Notify,
     closing: CancellationToken,
@@ -98,8 +100,23 @@ impl LocalEngine {
         let meter = Arc::new(egress::Meter::new(1_024, 1 << 40, 1 << 40));
         let wait = Duration::from_millis(config.egress.connect_timeout_ms);
         let proxy = egress::Proxy::new(Arc::clone(&install_policy), meter, wait, Duration::from_secs(120));
-        let installer = runtime::Installer { config: &config, layout: &layout, launcher: &launcher, proxy, progress };
+        let installer = runtime::Installer {
+            config: &config,
+            layout: &layout,
+            launcher: &launcher,
+            proxy: proxy.clone(),
+            progress,
+        };
         let runtime = installer.install(&parts).await.map_err(failed)?;
+        let tools = Tools {
+            config: config.clone(),
+            layout: layout.clone(),
+            launcher: launcher.clone(),
+            runtime_binds: runtime.binds(),
+            proxy,
+        };
+        let environments = Catalogue::open(tools, Arc::clone(&clock))
+            .map_err(|error| failed(format!("reading the installed environments failed: {error}")))?;
         let builder = slot::Builder { launcher: launcher.clone(), runtime: runtime.clone(), run: layout.run.clone() };
         let shared = Arc::new(Shared {
             pool: Pool::start(builder, config.pool.clone()),
@@ -111,6 +128,7 @@ impl LocalEngine {
             languages: Arc::new(Semaphore::new(config.language.concurrent)),
             alive: Notify::new(),
             closing: CancellationToken::new(),
+            environments,
             config,
             layout,
             launcher,
@@ -119,7 +137,17 @@ impl LocalEngine {
             clock,
         });
         tokio::spawn(Arc::clone(&shared).tick());
+        for name in &shared.config.environments.at_start {
+            if let Err(fault) = Arc::clone(&shared.environments).install(name) {
+                tracing::warn!(%name, %fault, "an environment of engine.environments cannot be installed");
+            }
+        }
         Ok(Arc::new(Self { shared }))
+    }
+
+    /// The stacks of software that workspaces start from.
+    pub fn environments(&self) -> &Arc<Catalogue> {
+        &self.shared.environments
     }
 
     /// Resolves when the pool of waiting runtimes is full.
@@ -138,17 +166,15 @@ impl LocalEngine {
     }
 }
 
-/// Apps' policy, without their lists of hosts, and with the registry wherever it is.
+/// Apps' policy, without their lists of hosts, and with the registries wherever they are.
 fn install_policy(config: &EngineConfig) -> egress::Policy {
     let open = crate::config::EgressConfig { allow_hosts: Vec::new(), ..config.egress.clone() };
-    let policy = egress::Policy::new(open);
-    match url::Url::parse(&config.npm_registry)
-        .ok()
-        .and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)))
-    {
-        Some((host, port)) => policy.trusting(host.trim_matches(['[', ']']), port),
-        None => policy,
-    }
+    let hosts = [&config.npm_registry, &config.pypi_index].into_iter().filter_map(|address| {
+        let url = url::Url::parse(address).ok()?;
+        Some((url.host_str()?.trim_matches(['[', ']']).to_owned(), url.port_or_known_default()?))
+    });
+    let more = config.registry_hosts.iter().map(|host| (host.clone(), 443));
+    hosts.chain(more).fold(egress::Policy::new(open), |policy, (host, port)| policy.trusting(&host, port))
 }
 
 impl Shared {

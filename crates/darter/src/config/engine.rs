@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use darter_core::workspace::EnvironmentName;
 use darter_engine::EngineConfig;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,9 @@ use super::registry;
 pub struct Engine {
     pub pool_size: usize,
     pub registry: String,
+    pub pypi: String,
+    pub registry_hosts: Vec<String>,
+    pub environments: Vec<String>,
     pub certificates: String,
     pub downloads: String,
     pub egress_allow_hosts: Vec<String>,
@@ -36,6 +40,21 @@ pub const KEYS: &[Key] = &[
         "registry",
         Kind::Text,
         "the npm registry that Node and packages come from; empty: the one that npm on this machine uses",
+    ),
+    Key::new(
+        "pypi",
+        Kind::Text,
+        "the Python package index that environments are installed from; empty: the one that pip itself knows",
+    ),
+    Key::new(
+        "registry_hosts",
+        Kind::List,
+        "hosts besides the registries' own that installs may reach although they are private: where a mirror keeps its files",
+    ),
+    Key::new(
+        "environments",
+        Kind::List,
+        "environments of workspaces that are installed in the background when the server starts and they are missing; empty: none",
     ),
     Key::new("certificates", Kind::Text, "a PEM file of certificates that installs trust besides the system's own"),
     Key::new(
@@ -71,6 +90,9 @@ impl Default for Engine {
         Self {
             pool_size: engine.pool.size,
             registry: String::new(),
+            pypi: String::new(),
+            registry_hosts: Vec::new(),
+            environments: vec!["vscode".into(), "jupyter".into()],
             certificates: String::new(),
             downloads: String::new(),
             egress_allow_hosts: Vec::new(),
@@ -97,6 +119,10 @@ impl Engine {
                 problems.push(Problem::new(key, format!("{bad:?} is no address range"), "write e.g. 10.1.0.0/16"));
             }
         }
+        for bad in self.environments.iter().filter(|name| name.parse::<EnvironmentName>().is_err()) {
+            let what = format!("{bad:?} is no name of an environment");
+            problems.push(Problem::new("engine.environments", what, "write e.g. vscode, jupyter"));
+        }
         if problems.is_empty() {
             // The engine checks the rest itself; only the registry is found elsewhere when it is not given.
             let registry = if self.registry.is_empty() { "http://localhost" } else { &self.registry };
@@ -120,6 +146,9 @@ impl Engine {
         let networks = |list: &[String]| list.iter().filter_map(|text| text.parse().ok()).collect();
         let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
         let mut config = EngineConfig::for_data_dir(data, &registry);
+        config.pypi_index.clone_from(&self.pypi);
+        config.registry_hosts.clone_from(&self.registry_hosts);
+        config.environments.at_start = self.environments.iter().filter_map(|name| name.parse().ok()).collect();
         config.certificates = path(&self.certificates);
         config.downloads = path(&self.downloads);
         config.pool.size = self.pool_size;
@@ -140,6 +169,7 @@ impl Engine {
 fn flat(key: &str) -> String {
     match key {
         "engine.npm_registry" => "engine.registry".into(),
+        "engine.pypi_index" => "engine.pypi".into(),
         "engine.egress.rate" => "engine.egress_bytes_per_second".into(),
         "engine.language.memory_bytes" => "engine.language_servers".into(),
         other => {

@@ -14,7 +14,8 @@ use std::time::Duration;
 use darter_sandbox::{Bind, LauncherClient};
 
 pub use download::Downloads;
-pub use manifest::{Parts, digest};
+pub use manifest::{Download, Parts, digest};
+pub use unpack::unpack;
 
 use super::job::{self, Ended, Job};
 use super::layout::{Build, Layout};

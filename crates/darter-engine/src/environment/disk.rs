@@ -1,0 +1,199 @@
+//! Installed environments on disk: `<environments>/<name>/<digest>/`, and what is read of them at a start.
+//!
+//! ```text
+//! installed.json   what it is: written last of all, with it the folder is whole
+//! hashes.json      its own files as the install left them
+//! env/<name>/      its own files
+//! env/<other>/     those of what it extends: hard links, no second copy
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use darter_core::workspace::EnvironmentName;
+use serde::{Deserialize, Serialize};
+
+use super::contract::InstalledEnvironment;
+use super::recipe::{Editor, Language, Memory};
+use super::source::Kit;
+
+/// What sandboxes see at `/env`.
+pub const ROOT: &str = "env";
+pub const ABOUT: &str = "installed.json";
+pub const RECORD: &str = "hashes.json";
+
+/// One of the environments that make one up: its files are at `/env/<name>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    pub name: EnvironmentName,
+    pub digest: String,
+}
+
+impl Layer {
+    pub fn folder(&self, environments: &Path) -> PathBuf {
+        environments.join(self.name.as_str()).join(&self.digest)
+    }
+
+    /// Its own files, in its own folder.
+    pub fn tree(&self, environments: &Path) -> PathBuf {
+        self.folder(environments).join(ROOT).join(self.name.as_str())
+    }
+}
+
+/// `installed.json`: all that is known without the recipe, so that an older install works after an upgrade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The lowest first; the last is the environment itself.
+    pub layers: Vec<Layer>,
+    pub editor: Editor,
+    /// The layer whose recipe describes the editor: its digest names the static files.
+    pub editor_layer: Layer,
+    pub path: Vec<String>,
+    pub variables: BTreeMap<String, String>,
+    pub languages: BTreeMap<String, Language>,
+    pub memory: Memory,
+    /// Of its own layer.
+    pub bytes: u64,
+    pub files: u64,
+}
+
+impl About {
+    /// What inherits from what it extends: lists are joined, ours first; of two values ours counts. `None`: no recipe
+    /// describes an editor.
+    pub fn describe(chain: &[&Kit], layers: &[Layer]) -> Option<Self> {
+        let mut from_the_top = chain.iter().zip(layers).rev();
+        let (editor, editor_layer) =
+            from_the_top.find_map(|(kit, layer)| Some((kit.recipe.editor.clone()?, layer.clone())))?;
+        let mut about = Self {
+            layers: layers.to_vec(),
+            editor,
+            editor_layer,
+            path: Vec::new(),
+            variables: BTreeMap::new(),
+            languages: BTreeMap::new(),
+            memory: chain.last()?.recipe.memory,
+            bytes: 0,
+            files: 0,
+        };
+        for kit in chain {
+            about.path.splice(0..0, kit.recipe.path.iter().cloned());
+            about.variables.extend(kit.recipe.variables.clone());
+            about.languages.extend(kit.recipe.languages.clone());
+        }
+        Some(about)
+    }
+
+    pub fn read(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(folder.join(ABOUT)).ok()?).ok()
+    }
+
+    /// As the engine takes it. Every program inside gets the variables, PATH and the editor's own included.
+    pub fn installed(&self, environments: &Path) -> Option<InstalledEnvironment> {
+        let own = self.layers.last()?;
+        let system = ["/usr/local/bin", "/usr/bin", "/bin"].map(str::to_owned);
+        let path = self.path.iter().cloned().chain(system).collect::<Vec<_>>().join(":");
+        let mut variables = self.variables.clone();
+        variables.extend(self.editor.variables.clone());
+        variables.insert("PATH".into(), path);
+        Some(InstalledEnvironment {
+            name: own.name.clone(),
+            digest: own.digest.clone(),
+            root: own.folder(environments).join(ROOT),
+            kind: self.editor.kind,
+            argv: self.editor.argv.clone(),
+            env: variables.into_iter().collect(),
+            descriptor: Some(self.editor.descriptor),
+            ready: self.editor.ready.clone(),
+            warm: self.editor.warm,
+            memory_hint: u64::from(self.memory.idle) << 20,
+        })
+    }
+}
+
+/// All digests of an environment that are on disk, whole or not.
+pub fn digests(environments: &Path, name: &EnvironmentName) -> io::Result<Vec<(String, PathBuf)>> {
+    let found = match fs::read_dir(environments.join(name.as_str())) {
+        Ok(found) => found.collect::<Result<Vec<_>, _>>()?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    Ok(found.into_iter().filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path()))).collect())
+}
+
+/// The install that is wanted, or else the newest one.
+pub fn newest(environments: &Path, name: &EnvironmentName, wanted: Option<&Layer>) -> io::Result<Option<About>> {
+    let mut whole = Vec::new();
+    for (digest, path) in digests(environments, name)? {
+        if let Some(about) = About::read(&path) {
+            let is_wanted = wanted.is_some_and(|layer| layer.digest == digest);
+            whole.push((is_wanted, fs::metadata(&path)?.modified()?, about));
+        }
+    }
+    let best = whole.into_iter().max_by_key(|(is_wanted, when, _)| (*is_wanted, *when));
+    Ok(best.map(|(_, _, about)| about))
+}
+
+/// Shows a tree of another environment in a second place, as hard links. A folder's links lead where they led.
+pub fn link_tree(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir(to)?;
+    let mut waiting = vec![PathBuf::new()];
+    while let Some(below) = waiting.pop() {
+        for entry in fs::read_dir(from.join(&below))? {
+            let entry = entry?;
+            let path = below.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                fs::create_dir(to.join(&path))?;
+                waiting.push(path);
+            } else {
+                // The link itself, never what it leads to.
+                fs::hard_link(entry.path(), to.join(&path))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_linked_tree_is_the_same_files_and_links_stay_links() {
+        use std::os::unix::fs::MetadataExt;
+        let host = tempfile::tempdir().unwrap();
+        let (from, to) = (host.path().join("from"), host.path().join("to"));
+        fs::create_dir_all(from.join("a/b")).unwrap();
+        fs::write(from.join("a/b/file"), "x").unwrap();
+        std::os::unix::fs::symlink("/nowhere", from.join("link")).unwrap();
+        link_tree(&from, &to).unwrap();
+        let inode = |path: &Path| fs::symlink_metadata(path).unwrap().ino();
+        assert_eq!(inode(&from.join("a/b/file")), inode(&to.join("a/b/file")));
+        assert_eq!(fs::read_link(to.join("link")).unwrap(), Path::new("/nowhere"));
+    }
+
+    #[test]
+    fn the_wanted_install_is_taken_before_a_newer_one_and_a_half_one_never() {
+        let host = tempfile::tempdir().unwrap();
+        let name: EnvironmentName = "vscode".parse().unwrap();
+        let kits = super::super::source::Kits::load(Path::new("/nowhere"));
+        let chain = kits.chain(&name).unwrap();
+        let write = |digest: &str| {
+            let layer = Layer { name: name.clone(), digest: digest.into() };
+            let about = About::describe(&chain, std::slice::from_ref(&layer)).unwrap();
+            fs::create_dir_all(layer.tree(host.path())).unwrap();
+            fs::write(layer.folder(host.path()).join(ABOUT), serde_json::to_vec(&about).unwrap()).unwrap();
+            layer
+        };
+        let old = write("old");
+        write("new");
+        fs::create_dir_all(host.path().join("vscode/half/env")).unwrap();
+        let best = |wanted| newest(host.path(), &name, wanted).unwrap().unwrap().layers[0].digest.clone();
+        assert_eq!(best(Some(&old)), "old");
+        assert_ne!(best(None), "half");
+        let installed = newest(host.path(), &name, Some(&old)).unwrap().unwrap().installed(host.path()).unwrap();
+        assert_eq!(installed.root, host.path().join("vscode/old/env"));
+        assert!(installed.env.iter().any(|(name, value)| name == "PATH" && value.starts_with("/env/vscode/bin:")));
+    }
+}
