@@ -275,6 +275,7 @@ impl Install<'_> {
             limits: job::limits(4_000, config.environments.memory_bytes, 512),
             proxy: task.network.then(|| self.tools.proxy.clone()),
             timeout: if task.network { DEADLINE } else { WARM_DEADLINE },
+            quota: None,
         };
         let mut last: Vec<String> = Vec::new();
         let ended = job.run(&self.tools.launcher, |line| {
