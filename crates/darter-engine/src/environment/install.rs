@@ -292,6 +292,7 @@ impl Install<'_> {
             }
             Ended::Exit(exit) => format!("it ended with {:?}", exit.reason),
             Ended::TimedOut => "it took too long".into(),
+            Ended::Excess(_) => "it left more behind than it may".into(),
         };
         let shown: String = program.chars().take(200).collect();
         Err(failed("environment.step")(format!("`{shown}` failed: {why}. The last lines:\n{}", last.join("\n"))))
