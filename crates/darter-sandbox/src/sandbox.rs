@@ -199,6 +199,11 @@ impl Sandbox {
         Ok(figures::usage(&self.link.hub.groups, self.id))
     }
 
+    /// Processes inside that the kernel has ended for want of memory, so far.
+    pub fn oom_kills(&self) -> u64 {
+        self.ended().map_or_else(|| figures::oom_kills(&self.link.hub.groups, self.id), |exit| exit.oom_kills)
+    }
+
     /// Moves the walls of CPU, memory and pids. `nofile` and `fsize` stay as created. Lowering memory below what is used
     /// and cannot be given back is refused by the kernel (v1) or ends the workload (v2).
     pub fn set_limits(&self, limits: &Limits) -> Result<(), SandboxError> {

@@ -24,7 +24,7 @@ pub const MOST_CRASHES: u32 = 3;
 /// One that ran for so long was well: an end after it is the first of a new row.
 pub const HEALTHY_MS: u64 = 600_000;
 /// Pauses before the next attempt: after the first crash, the second, the third.
-const PAUSES_MS: [u64; MOST_CRASHES as usize] = [500, 3_000, 15_000];
+const PAUSES_MS: [u64; MOST_CRASHES as usize] = [500, 2_000, 8_000];
 
 /// Where a workspace stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

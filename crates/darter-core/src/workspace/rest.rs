@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::WorkspaceRest;
 use crate::Millis;
 
+/// What a knock woke up stays awake at least for so long (or for `freeze_after_ms`, when that is shorter).
+const WOKEN_MS: u64 = 60_000;
+
 /// What is known of a workspace's use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Signals {
@@ -21,6 +24,9 @@ pub struct Signals {
     pub left_at: Millis,
     /// When a job was last seen running.
     pub job_at: Option<Millis>,
+    /// When somebody last knocked and found it asleep. An open tab that reconnects by itself keeps nothing awake, but what
+    /// it woke up stays awake for a moment.
+    pub woken_at: Millis,
     pub keep_until: Option<Millis>,
     /// Since when it is frozen.
     pub frozen_at: Option<Millis>,
@@ -81,6 +87,8 @@ fn freeze(signals: &Signals, rest: &WorkspaceRest) -> Next {
     } else {
         freeze(later(signals.input_at.max(signals.left_at), rest.freeze_after_ms), Why::Quiet)
     };
+    let woken = freeze(later(signals.woken_at, rest.freeze_after_ms.min(WOKEN_MS)), Why::Quiet);
+    let idle = if woken.at > idle.at { woken } else { idle };
     let Some(job_at) = signals.job_at else { return idle };
     let most = later(signals.input_at, rest.jobs_most_ms);
     let job = later(job_at, rest.freeze_after_ms);
@@ -125,6 +133,7 @@ mod tests {
             ("a job runs for ever", job(9_000), 1_500, Why::JobsLimit),
             ("a job ended while a tab is open", Signals { connections: 2, ..job(1_050) }, 1_100, Why::OpenButQuiet),
             ("a job outlasts the open tab", Signals { connections: 2, ..job(1_200) }, 1_210, Why::JobEnded),
+            ("a quiet tab knocked", Signals { woken_at: 5_000, ..open }, 5_010, Why::Quiet),
             ("it is kept", Signals { keep_until: Some(5_000), ..open }, 5_000, Why::Kept),
             ("it was kept long enough", Signals { keep_until: Some(1_050), ..open }, 1_100, Why::OpenButQuiet),
         ];
