@@ -11,11 +11,11 @@ mod instance;
 pub(crate) mod job;
 mod language;
 pub(crate) mod layout;
-mod output;
+pub(crate) mod output;
 mod pool;
 mod quota;
 pub(crate) mod runtime;
-mod slot;
+pub(crate) mod slot;
 mod start;
 mod tick;
 

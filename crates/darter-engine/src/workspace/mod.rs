@@ -2,6 +2,10 @@
 //!
 //! Law 6 holds doubly here: whoever sits in a workspace has a shell in it.
 
+pub mod config;
 mod contract;
+mod local;
 
+pub use config::WorkspacesConfig;
 pub use contract::*;
+pub use local::{AttendantProgram, LocalWorkspaces, Setup};

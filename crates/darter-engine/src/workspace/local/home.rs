@@ -1,0 +1,243 @@
+//! Homes on disk: one image file each, made by copying an empty one, deleted by one `unlink` however much is in it.
+//!
+//! Nothing here looks into a home: a tenant wrote that. Where volumes cannot be mounted a home is a folder, and its limit
+//! is soft.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use darter_core::WorkspaceId;
+use darter_sandbox::{Bind, ExitReason, LauncherClient, volume};
+
+use super::unit::HOME;
+use crate::local::job::{self, Ended, Job};
+use crate::local::layout::remove_tree;
+
+/// Empty images of the usual size that wait for new workspaces.
+const SPARES: usize = 2;
+/// Checking and growing a large image takes a while.
+const GROWING: Duration = Duration::from_secs(300);
+
+/// All homes of one data directory.
+#[derive(Debug)]
+pub(super) struct Homes {
+    folder: PathBuf,
+    /// Homes are images; otherwise folders.
+    pub(super) volumes: bool,
+    owner: Option<(u32, u32)>,
+    spares: Mutex<HashMap<u64, Vec<PathBuf>>>,
+    /// Deleted for good: a start that was on its way makes no home for one of these any more.
+    gone: Mutex<HashSet<WorkspaceId>>,
+}
+
+impl Homes {
+    /// Makes the folders and sweeps what a killed server had half made.
+    pub(super) fn open(folder: PathBuf, volumes: bool, owner: Option<(u32, u32)>) -> io::Result<Arc<Self>> {
+        std::fs::create_dir_all(&folder)?;
+        let folder = folder.canonicalize()?;
+        remove_tree(&folder.join(".new"))?;
+        std::fs::create_dir_all(folder.join(".new"))?;
+        Ok(Arc::new(Self { folder, volumes, owner, spares: Mutex::default(), gone: Mutex::default() }))
+    }
+
+    fn of(&self, id: &WorkspaceId) -> PathBuf {
+        self.folder.join(id.as_str())
+    }
+
+    fn image(&self, id: &WorkspaceId) -> PathBuf {
+        self.of(id).join("home.img")
+    }
+
+    fn fresh(&self, what: &str) -> PathBuf {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        self.folder.join(".new").join(format!("{what}-{}.img", NEXT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    fn own(&self, path: &Path) -> io::Result<()> {
+        match self.owner {
+            Some((uid, gid)) => std::os::unix::fs::chown(path, Some(uid), Some(gid)),
+            None => Ok(()),
+        }
+    }
+
+    /// What shows a workspace its home, which is made, or grown, when that is needed.
+    pub(super) async fn bind(
+        self: &Arc<Self>,
+        id: &WorkspaceId,
+        bytes: u64,
+        launcher: &LauncherClient,
+    ) -> io::Result<Bind> {
+        let (homes, own) = (Arc::clone(self), id.clone());
+        let bytes = bytes.max(volume::MIN_BYTES);
+        let small = in_background(move || homes.ensure(&own, bytes)).await?;
+        if small {
+            self.grow(id, bytes, launcher).await?;
+        }
+        let homes = Arc::clone(self);
+        // For the next one; nobody waits for it.
+        tokio::task::spawn_blocking(move || homes.stock_up(bytes));
+        Ok(if self.volumes {
+            Bind::volume(self.image(id), HOME)
+        } else {
+            Bind::writable(self.of(id).join("home"), HOME)
+        })
+    }
+
+    /// Makes the home when there is none. True: it is smaller than wanted.
+    fn ensure(&self, id: &WorkspaceId, bytes: u64) -> io::Result<bool> {
+        if !self.volumes {
+            return self.ensure_folder(id).map(|()| false);
+        }
+        let image = self.image(id);
+        match image.metadata() {
+            Ok(found) => return Ok(found.len() < bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let spare = self.spares().get_mut(&bytes).and_then(Vec::pop);
+        let new = match spare {
+            Some(spare) => spare,
+            None => self.make(bytes)?,
+        };
+        let gone = self.unless_gone(id)?;
+        std::fs::create_dir_all(self.of(id))?;
+        std::fs::rename(new, image)?;
+        drop(gone);
+        Ok(false)
+    }
+
+    fn ensure_folder(&self, id: &WorkspaceId) -> io::Result<()> {
+        let _gone = self.unless_gone(id)?;
+        let home = self.of(id).join("home");
+        std::fs::create_dir_all(self.of(id))?;
+        match std::fs::create_dir(&home) {
+            Ok(()) => self.own(&home),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps it from being deleted for as long as the answer is held; refuses when it has been.
+    fn unless_gone(&self, id: &WorkspaceId) -> io::Result<MutexGuard<'_, HashSet<WorkspaceId>>> {
+        let gone = self.gone();
+        if gone.contains(id) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the workspace has been deleted"));
+        }
+        Ok(gone)
+    }
+
+    /// An empty image, on disk.
+    fn make(&self, bytes: u64) -> io::Result<PathBuf> {
+        let template = self.folder.join(".new").join(format!("template-{bytes}.img"));
+        if !template.exists() {
+            let made = self.fresh("making");
+            volume::make(&made, bytes)?;
+            std::fs::rename(made, &template)?;
+        }
+        let new = self.fresh("home");
+        volume::copy(&template, &new)?;
+        self.own(&new)?;
+        Ok(new)
+    }
+
+    fn gone(&self) -> MutexGuard<'_, HashSet<WorkspaceId>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spares(&self) -> MutexGuard<'_, HashMap<u64, Vec<PathBuf>>> {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps empty images of this size at hand.
+    pub(super) fn stock_up(&self, bytes: u64) {
+        while self.volumes && self.spares().get(&bytes).map_or(0, Vec::len) < SPARES {
+            match self.make(bytes) {
+                Ok(spare) => self.spares().entry(bytes).or_default().push(spare),
+                Err(error) => {
+                    return tracing::warn!(%error, "no empty home could be made ahead; the next one is made when it is needed");
+                }
+            }
+        }
+    }
+
+    /// Makes an image at rest larger. The file system's own programs read what a tenant wrote, so they do it in a sandbox.
+    async fn grow(&self, id: &WorkspaceId, bytes: u64, launcher: &LauncherClient) -> io::Result<()> {
+        let image = self.image(id);
+        let held = in_background({
+            let image = image.clone();
+            move || {
+                let held = volume::lock(&image)?;
+                held.set_len(bytes)?;
+                Ok(held)
+            }
+        })
+        .await?;
+        self.own(&self.of(id))?;
+        let script = "e2fsck -f -p /volume/home.img; test $? -le 1 && resize2fs /volume/home.img && \
+                      e2fsck -f -p /volume/home.img; test $? -le 1";
+        let mut said = Vec::new();
+        let job = Job {
+            argv: ["/bin/sh", "-c", script].map(str::to_owned).into(),
+            cwd: "/work",
+            env: vec![("PATH".into(), "/usr/sbin:/sbin:/usr/bin:/bin".into())],
+            binds: vec![Bind::writable(self.of(id), "/volume")],
+            limits: darter_sandbox::Limits { fsize: 1 << 44, ..job::limits(2_000, 512 << 20, 16) },
+            proxy: None,
+            timeout: GROWING,
+            // The volume is as large as it is to be.
+            quota: None,
+        };
+        let ended = job.run(launcher, |line| said.push(line)).await.map_err(io::Error::other)?;
+        drop(held);
+        match ended {
+            Ended::Exit(exit) if exit.reason == ExitReason::Code(0) => Ok(()),
+            other => Err(io::Error::other(format!("growing a home ended with {other:?}: {}", said.join("; ")))),
+        }
+    }
+
+    /// Copies a home at rest; the copy is whole or not there.
+    pub(super) async fn copy(self: &Arc<Self>, from: &WorkspaceId, to: &WorkspaceId) -> io::Result<()> {
+        let (homes, from, to) = (Arc::clone(self), from.clone(), to.clone());
+        in_background(move || {
+            if !homes.volumes {
+                return Err(io::Error::new(
+                    io::ErrorKind::Unsupported,
+                    "homes are folders here: restore a snapshot into the new workspace instead",
+                ));
+            }
+            if homes.image(&to).exists() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            std::fs::create_dir_all(homes.of(&to))?;
+            let new = homes.fresh("copy");
+            volume::copy(&homes.image(&from), &new)?;
+            homes.own(&new)?;
+            std::fs::rename(new, homes.image(&to))
+        })
+        .await
+    }
+
+    /// Deletes a home. A missing one is accepted.
+    pub(super) async fn forget(self: &Arc<Self>, id: &WorkspaceId) -> io::Result<()> {
+        let (homes, id) = (Arc::clone(self), id.clone());
+        in_background(move || {
+            homes.gone().insert(id.clone());
+            remove_tree(&homes.of(&id))
+        })
+        .await
+    }
+
+    /// What it takes on the host's disk, bytes; 0 when there is none.
+    pub(super) fn bytes_on_disk(&self, id: &WorkspaceId) -> u64 {
+        self.image(id).metadata().map_or(0, |found| found.blocks() * 512)
+    }
+}
+
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}

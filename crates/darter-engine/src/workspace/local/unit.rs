@@ -1,0 +1,215 @@
+//! A started sandbox for a workspace: its attendant answers, its editor may be waiting warm, and it belongs to nobody yet.
+//!
+//! A unit becomes one workspace's and is then never anything else.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use darter_core::workspace::WorkspaceLimits;
+use darter_sandbox::{Bind, LISTEN_FD, LauncherClient, Limits, Profile, Root, Sandbox, SandboxError, Scratch, Spec};
+use http::Method;
+use serde_json::{Value, json};
+use tokio::net::unix::pipe::Receiver;
+
+use super::attendant::{Attendant, Trouble};
+use super::doors::{Doors, Hall};
+use crate::environment::InstalledEnvironment;
+use crate::local::output;
+
+/// Where a home is inside.
+pub(super) const HOME: &str = "/home/user";
+/// Where the environment is inside.
+const ENVIRONMENT: &str = "/env";
+/// Where the attendant's program is inside.
+const PROGRAM: &str = "/darter/attendant";
+/// The descriptor of the editor's listening socket.
+const EDITOR_FD: i32 = 5;
+
+/// An attendant that has not answered by then never will.
+const HELLO: Duration = Duration::from_secs(20);
+/// What is kept of the words of an attendant.
+const LINES: usize = 20;
+
+/// The attendant's program on the host, and what it is called with.
+#[derive(Debug, Clone)]
+pub struct AttendantProgram {
+    /// Absolute, without links, and under a folder that the launcher may show.
+    pub file: PathBuf,
+    /// After the program's name, e.g. `attendant`.
+    pub arguments: Vec<String>,
+}
+
+/// A sandbox in which an attendant answers.
+pub(super) struct Unit {
+    pub(super) sandbox: Sandbox,
+    pub(super) attendant: Attendant,
+    pub(super) environment: Arc<InstalledEnvironment>,
+    /// How long the sandbox and the attendant took.
+    pub(super) built: (Duration, Duration),
+    /// Its last words, for whoever asks why it ended.
+    pub(super) words: Words,
+    /// A freeze is being carried out.
+    pub(super) freezing: AtomicBool,
+}
+
+/// The last lines that something wrote.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Words(Arc<Mutex<VecDeque<String>>>);
+
+impl Words {
+    fn hear(&self, line: String) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() == LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+
+    pub(super) fn last(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
+/// Makes units.
+#[derive(Debug, Clone)]
+pub(super) struct Builder {
+    pub(super) launcher: LauncherClient,
+    pub(super) hall: Hall,
+    pub(super) program: AttendantProgram,
+    pub(super) tmp_bytes: u64,
+}
+
+/// The walls of a workspace.
+pub(super) fn limits(limits: &WorkspaceLimits) -> Limits {
+    Limits {
+        cpu_millis: limits.cpu_millis,
+        memory: limits.memory_bytes,
+        pids: limits.pids,
+        nofile: 65_536,
+        // The home is the wall; one file may fill it.
+        fsize: 1 << 44,
+    }
+}
+
+impl Builder {
+    /// Builds one and waits until its attendant answers.
+    pub(super) async fn build(&self, environment: &Arc<InstalledEnvironment>) -> Result<Unit, SandboxError> {
+        let broken = |step: &'static str| {
+            move |error: std::io::Error| SandboxError::Build { step: step.into(), reason: error.to_string() }
+        };
+        let born = Instant::now();
+        let (doors, attendant, editor) = Doors::make(&self.hall).map_err(broken("making a workspace's sockets"))?;
+        let (out, ours) = output::pipe().map_err(broken("making a pipe"))?;
+        let second = out.try_clone().map_err(broken("making a pipe"))?;
+        let spec = self.spec(environment).fd(1, out).fd(2, second).fd(LISTEN_FD, attendant).fd(EDITOR_FD, editor);
+        let sandbox = self.launcher.create(spec).await?;
+        let made = born.elapsed();
+        let words = Words::default();
+        tokio::spawn(listen(ours, words.clone()));
+        let unit = Unit {
+            sandbox,
+            attendant: Attendant(Arc::new(doors)),
+            environment: Arc::clone(environment),
+            built: (made, Duration::ZERO),
+            words,
+            freezing: AtomicBool::new(false),
+        };
+        unit.greet().await.map_err(|reason| SandboxError::Build { step: "starting the attendant".into(), reason })?;
+        let greeted = born.elapsed().saturating_sub(made);
+        Ok(Unit { built: (made, greeted), ..unit })
+    }
+
+    fn spec(&self, environment: &InstalledEnvironment) -> Spec {
+        let proxy = format!("http://{}", darter_sandbox::EGRESS_ADDRESS);
+        let mut env: Vec<(String, String)> = [
+            ("PATH", "/env/bin:/usr/local/bin:/usr/bin:/bin"),
+            ("HOME", HOME),
+            ("USER", "user"),
+            ("SHELL", "/bin/bash"),
+            ("LANG", "C.UTF-8"),
+            ("TZ", "UTC"),
+            ("http_proxy", &proxy),
+            ("https_proxy", &proxy),
+            ("HTTP_PROXY", &proxy),
+            ("HTTPS_PROXY", &proxy),
+            ("no_proxy", "localhost,127.0.0.1,::1"),
+            ("NO_PROXY", "localhost,127.0.0.1,::1"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        env.retain(|(name, _)| !environment.env.iter().any(|(own, _)| own == name));
+        env.extend(environment.env.iter().cloned());
+        Spec {
+            root: self.root(environment),
+            argv: [PROGRAM.to_owned()].into_iter().chain(self.program.arguments.iter().cloned()).collect(),
+            env,
+            cwd: "/".into(),
+            fds: Vec::new(),
+            limits: limits(&WorkspaceLimits::default()),
+            profile: Profile::Workspace,
+            hostname: "workspace".into(),
+            egress: true,
+        }
+    }
+
+    fn root(&self, environment: &InstalledEnvironment) -> Root {
+        let mut root = Root::host_system();
+        root.binds.push(Bind::read_only(&environment.root, ENVIRONMENT));
+        root.binds.push(Bind::read_only(&self.program.file, PROGRAM));
+        root.writable_points.push(HOME.into());
+        root.tmp = Scratch { size: self.tmp_bytes, inodes: 262_144 };
+        for file in &mut root.files {
+            if file.at.as_os_str() == "/etc/passwd" {
+                file.content =
+                    b"root:x:0:0::/nonexistent:/bin/false\nuser:x:1000:1000::/home/user:/bin/bash\n".to_vec();
+            }
+            if file.at.as_os_str() == "/etc/hosts" {
+                file.content.extend(b"127.0.0.1 workspace\n");
+            }
+        }
+        root
+    }
+}
+
+async fn listen(from: Receiver, words: Words) {
+    output::lines(from, |line| words.hear(line)).await;
+}
+
+impl Unit {
+    /// Waits until the attendant answers, and has its editor begin to load when it can wait warm.
+    async fn greet(&self) -> Result<(), String> {
+        let hello = self.attendant.ask(Method::GET, "/v1/health", Value::Null, HELLO);
+        let said = tokio::select! {
+            said = hello => said,
+            exit = self.sandbox.wait() => Err(Trouble::Silent(format!("it ended: {:?}", exit.reason))),
+        };
+        if let Err(error) = said {
+            self.sandbox.kill().await;
+            return Err(format!("{error}. It wrote: {}", self.words.last().join("\n")));
+        }
+        if self.environment.warm {
+            let warm = self.attendant.post("/v1/editor/warm", json!({"editor": self.recipe()}), HELLO).await;
+            if let Err(error) = warm {
+                // It starts the slow way then.
+                tracing::warn!(environment = %self.environment.name, %error, "an editor could not be started ahead");
+            }
+        }
+        Ok(())
+    }
+
+    /// How the editor starts, as the attendant wants it.
+    pub(super) fn recipe(&self) -> Value {
+        let environment = &self.environment;
+        let variables: serde_json::Map<String, Value> =
+            environment.env.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+        json!({
+            "argv": environment.argv,
+            "variables": variables,
+            "descriptor": environment.descriptor,
+            "ready": environment.ready,
+        })
+    }
+}

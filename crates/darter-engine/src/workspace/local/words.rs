@@ -1,0 +1,95 @@
+//! What went wrong, in words for whoever owns the workspace: what happened, why, what to do. Causes that name paths of the
+//! host go to the log.
+
+use darter_core::{Fault, Kind, Millis, WorkspaceId};
+use darter_sandbox::{Exit, ExitReason};
+
+use super::start::Failed;
+use crate::workspace::Trouble;
+
+fn trouble(code: &str, message: impl Into<String>, last_lines: Vec<String>, at: Millis) -> Trouble {
+    Trouble { code: code.into(), message: message.into(), last_lines, at }
+}
+
+/// A start that went wrong.
+pub(super) fn of_start(id: &WorkspaceId, failed: Failed, lines: Vec<String>, at: Millis) -> Trouble {
+    match failed {
+        Failed::Declined(fault) => trouble(fault.code, fault.message, lines, at),
+        Failed::Late => trouble(
+            "workspace.not_ready",
+            "The editor did not answer in time. What it wrote last may say why. Open the workspace again; if it stays, open it \
+             light, or restore a snapshot.",
+            lines,
+            at,
+        ),
+        Failed::Home(cause) => {
+            tracing::error!(workspace = %id, cause, "the home of a workspace could not be brought in");
+            trouble(
+                "workspace.home_unusable",
+                "The home could not be brought in: it is damaged, or the server's disk is full. Try again; if it stays, tell the \
+                 operator of this server, or restore a snapshot.",
+                lines,
+                at,
+            )
+        }
+        Failed::Broken(cause) => {
+            tracing::error!(workspace = %id, cause, "a workspace could not be started");
+            trouble(
+                "workspace.start_failed",
+                "The platform could not make a sandbox for this workspace. Try again; if it stays, tell the operator of this \
+                 server.",
+                lines,
+                at,
+            )
+        }
+    }
+}
+
+/// A sandbox that ended without being told to.
+pub(super) fn of_end(exit: Exit, memory: u64, lines: Vec<String>, at: Millis) -> Trouble {
+    match exit.reason {
+        ExitReason::OutOfMemory => out_of_memory(memory, at),
+        ExitReason::Signal(_) if exit.oom_kills > 0 => out_of_memory(memory, at),
+        ExitReason::Signal(number) => {
+            trouble("workspace.crashed", format!("The workspace was ended by signal {number}. {AGAIN}"), lines, at)
+        }
+        ExitReason::Code(code) => {
+            trouble("workspace.crashed", format!("The workspace ended with code {code}. {AGAIN}"), lines, at)
+        }
+        ExitReason::Killed | ExitReason::LauncherGone => {
+            trouble("workspace.crashed", format!("The workspace was ended by the platform. {AGAIN}"), lines, at)
+        }
+    }
+}
+
+const AGAIN: &str = "Saved files are safe. It is started again when somebody opens it.";
+
+/// Something inside took too much memory.
+pub(super) fn out_of_memory(memory: u64, at: Millis) -> Trouble {
+    let message = format!(
+        "A program was ended because the workspace's memory ({} MiB) was full. Close what you do not need, or raise the memory \
+         limit in the workspace's settings.",
+        memory >> 20
+    );
+    trouble("workspace.out_of_memory", message, Vec::new(), at)
+}
+
+/// An editor that ended by itself.
+pub(super) fn editor_ended(code: Option<i32>, lines: Vec<String>, at: Millis) -> Trouble {
+    let how = code.map_or_else(|| "by a signal".to_owned(), |code| format!("with code {code}"));
+    let message = format!(
+        "The editor ended {how} and is started again. If it keeps ending, open the workspace light and look at what changed \
+         last, an extension perhaps, or restore a snapshot."
+    );
+    trouble("workspace.editor_crashed", message, lines, at)
+}
+
+/// The answer to whoever waits for a workspace that ended too often.
+pub(super) fn failed(trouble: Option<&Trouble>) -> Fault {
+    let words = trouble.map_or("It ended too often.", |trouble| trouble.message.as_str());
+    let code = trouble.map_or("workspace.crashed", |trouble| trouble.code.as_str());
+    Fault::new(Kind::Unavailable, "workspace.start_failed", format!("The workspace cannot be started. {words}"))
+        .with("reason", code)
+        .with("last_lines", trouble.map(|trouble| trouble.last_lines.clone()).unwrap_or_default())
+        .retry_after(10)
+}
