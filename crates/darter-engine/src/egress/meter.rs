@@ -6,10 +6,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+/// Names that one tenant may have looked up at a time.
+const LOOKUPS: usize = 8;
+
 /// One tenant's figures and brakes, shared by all its sandboxes.
 #[derive(Debug)]
 pub struct Meter {
     pub(super) places: Arc<Semaphore>,
+    pub(super) lookups: Arc<Semaphore>,
     sent: AtomicU64,
     received: AtomicU64,
     bucket: Mutex<Bucket>,
@@ -46,6 +50,7 @@ impl Meter {
         let (rate, burst) = (rate as f64, burst as f64);
         Self {
             places: Arc::new(Semaphore::new(connections)),
+            lookups: Arc::new(Semaphore::new(LOOKUPS)),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             bucket: Mutex::new(Bucket { rate, burst, level: burst, filled: Instant::now() }),

@@ -8,12 +8,13 @@ mod policy;
 mod request;
 mod vet;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub use meter::Meter;
@@ -26,6 +27,9 @@ use request::ProxyRequest;
 /// A client that has not sent its head by then is not a client.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 const CHUNK: usize = 16 << 10;
+/// Names being looked up for all tenants. Each takes a thread until the name server has answered or given up, whoever
+/// still waits for it; the runtime has 512, and files and passwords need some of them, too.
+static LOOKUPS: Semaphore = Semaphore::const_new(256);
 
 /// The proxy of one tenant's sandboxes.
 #[derive(Debug, Clone)]
@@ -96,11 +100,26 @@ impl Proxy {
     }
 
     async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
-        match timeout(self.connect, tokio::net::lookup_host((host, port))).await {
-            Ok(Ok(found)) => Ok(found.take(16).collect()),
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, port)]);
+        }
+        match timeout(self.connect, self.look_up(host.to_owned(), port)).await {
+            Ok(Ok(found)) => Ok(found),
             Ok(Err(_)) => Err(format!("The name {host} could not be found. Check its spelling.")),
             Err(_) => Err(format!("Looking up the name {host} took too long.")),
         }
+    }
+
+    /// Takes a place of the tenant and one of the server; both are held until the look-up has really ended, so that slow
+    /// name servers hold up nobody but the tenant who asks them.
+    async fn look_up(&self, host: String, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+        let own = Arc::clone(&self.meter.lookups).acquire_owned().await.map_err(std::io::Error::other)?;
+        let place = LOOKUPS.acquire().await.map_err(std::io::Error::other)?;
+        let work = tokio::spawn(async move {
+            let _held = (own, place);
+            tokio::net::lookup_host((host, port)).await.map(|found| found.take(16).collect())
+        });
+        work.await.map_err(std::io::Error::other)?
     }
 
     async fn join<S: AsyncRead + AsyncWrite + Unpin>(

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use ipnet::IpNet;
 
-use super::vet::vet;
+use super::vet::{carried_v4, vet};
 use crate::config::EgressConfig;
 
 /// Who may be reached.
@@ -50,21 +50,30 @@ impl Policy {
     /// Whether this address, which the name resolved to, may be connected to.
     pub fn check_address(&self, host: &str, address: SocketAddr) -> Result<(), String> {
         let ip = address.ip().to_canonical();
+        let meant = carried(ip);
         if self.is_trusted(host.trim_end_matches('.'), address.port()) {
             return Ok(());
         }
-        if contains(&self.config.deny_networks, ip) {
+        if contains(&self.config.deny_networks, ip) || contains(&self.config.deny_networks, meant) {
             return Err("its network is closed by the operator".into());
         }
-        if contains(&self.config.allow_networks, ip) {
+        if contains(&self.config.allow_networks, ip) || contains(&self.config.allow_networks, meant) {
             return Ok(());
         }
         vet(address.ip()).map_err(|refusal| refusal.to_string())?;
-        if is_ours(ip) { Err("it is an address of this server".into()) } else { Ok(()) }
+        if is_ours(ip) || is_ours(meant) { Err("it is an address of this server".into()) } else { Ok(()) }
     }
 
     fn is_trusted(&self, host: &str, port: u16) -> bool {
         self.trusted.iter().any(|(name, at)| name.eq_ignore_ascii_case(host) && *at == port)
+    }
+}
+
+/// The address that is meant: the IPv4 one where an IPv6 address carries one.
+fn carried(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V6(address) if !address.is_loopback() => carried_v4(address).map_or(ip, IpAddr::V4),
+        IpAddr::V4(_) | IpAddr::V6(_) => ip,
     }
 }
 
@@ -126,6 +135,7 @@ mod tests {
         assert!(name("npm.internal", 4873) && !name("npm.internal", 80));
         let at = |host, address: &str| policy.check_address(host, address.parse().unwrap()).is_ok();
         assert!(at("x", "10.1.2.3:80") && at("x", "[::ffff:10.1.2.3]:80") && !at("x", "10.2.0.1:80"));
+        assert!(!at("x", "[64:ff9b::808:808]:443") && !at("x", "[2002:808:808::1]:443"));
         assert!(!at("x", "8.8.8.8:443") && !at("x", "[::ffff:8.8.8.8]:443") && !at("x", "10.1.9.1:80"));
         assert!(
             at("npm.internal", "127.0.0.1:4873") && !at("npm.internal", "127.0.0.1:80") && !at("x", "127.0.0.1:4873")

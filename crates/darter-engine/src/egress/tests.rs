@@ -111,3 +111,23 @@ async fn nobody_at_the_other_end_is_a_bad_gateway() {
     let answer = ask(&proxy, &format!("CONNECT 127.0.0.1:{port} HTTP/1.1\r\n\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
 }
+
+#[tokio::test]
+async fn a_tenant_whose_names_are_slow_holds_up_only_itself() {
+    let meter = |config: &EgressConfig| Arc::new(Meter::new(config.connections, config.rate, config.burst));
+    let config = EgressConfig::default();
+    let (slow, other) = (meter(&config), meter(&config));
+    let policy = Arc::new(Policy::new(config));
+    let wait = Duration::from_millis(50);
+    let with = |meter: &Arc<Meter>| Proxy::new(Arc::clone(&policy), Arc::clone(meter), wait, Duration::from_secs(20));
+    let all = u32::try_from(slow.lookups.available_permits()).unwrap();
+    // As many look-ups as a tenant may have are under way and do not end.
+    let held = Arc::clone(&slow.lookups).acquire_many_owned(all).await.unwrap();
+    let answer = ask(&with(&slow), "CONNECT localhost:80 HTTP/1.1\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("took too long"), "{answer}");
+    let answer = ask(&with(&slow), "CONNECT 127.0.0.1:80 HTTP/1.1\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 403"), "an address needs no look-up: {answer}");
+    let long = Proxy::new(policy, other, Duration::from_secs(20), Duration::from_secs(20));
+    assert!(ask(&long, "CONNECT localhost:80 HTTP/1.1\r\n\r\n").await.starts_with("HTTP/1.1 403"));
+    drop(held);
+}

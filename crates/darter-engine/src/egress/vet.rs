@@ -38,6 +38,8 @@ fn vet_v4(address: Ipv4Addr) -> Result<(), Refusal> {
         (127, _, _) => Err(Refusal::Loopback),
         (10, _, _) | (172, 16..=31, _) | (192, 168, _) => Err(Refusal::Private),
         (169, 254, _) => Err(Refusal::LinkLocal),
+        // A public address by its number, and Azure's metadata and agent service on every machine there.
+        (168, 63, 129) if address.octets()[3] == 16 => Err(Refusal::LinkLocal),
         (100, 64..=127, _) => Err(Refusal::Shared),
         (224..=239, _, _) => Err(Refusal::Multicast),
         (255, 255, 255) if address.is_broadcast() => Err(Refusal::Multicast),
@@ -72,12 +74,13 @@ fn vet_v6(address: Ipv6Addr) -> Result<(), Refusal> {
     }
 }
 
-/// The IPv4 address inside: mapped, compatible, translated (SIIT), NAT64 (both prefixes), 6to4, ISATAP.
-fn carried_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+/// The IPv4 address inside: mapped, compatible, translated (SIIT), NAT64's well-known prefix, 6to4, ISATAP. A network's own
+/// NAT64 prefix (64:ff9b:1::/48) may carry it at any of four places, so all of that prefix is refused as reserved.
+pub(super) fn carried_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match address.segments() {
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => Some(join(high, low)),
-        [0x64, 0xff9b, _, _, _, _, high, low] => Some(join(high, low)),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(join(high, low)),
         [0x2002, high, low, ..] => Some(join(high, low)),
         [_, _, _, _, 0 | 0x0200, 0x5efe, high, low] => Some(join(high, low)),
         _ => None,
@@ -120,7 +123,10 @@ mod tests {
             ("::127.0.0.1", Loopback),
             ("64:ff9b::7f00:1", Loopback),
             ("64:ff9b::a9fe:a9fe", LinkLocal),
-            ("64:ff9b:1::a00:1", Private),
+            ("64:ff9b:1::a00:1", Reserved),
+            ("64:ff9b:1:a00:0:100:808:808", Reserved),
+            ("168.63.129.16", LinkLocal),
+            ("::ffff:168.63.129.16", LinkLocal),
             ("2002:7f00:1::", Loopback),
             ("2002:a00:1::1", Private),
             ("2a00:1450:4001:80b:0:5efe:a00:1", Private),
@@ -146,6 +152,8 @@ mod tests {
             "1.1.1.1",
             "8.8.8.8",
             "172.32.0.1",
+            "168.63.129.17",
+            "64:ff9b::808:808",
             "100.128.0.1",
             "2606:4700::1111",
             "2001:4860:4860::8888",
