@@ -62,6 +62,8 @@ struct Stream {
     credit: usize,
     send_window: usize,
     sent_end: bool,
+    /// In the connection's list of those that wait for room.
+    congested: bool,
     failure: Option<WireError>,
     receiver: Option<Waker>,
     sender: Option<Waker>,
@@ -352,7 +354,8 @@ impl State {
             return Poll::Ready(Ok(stream.send_window));
         }
         remember(&mut stream.sender, cx);
-        if congested {
+        // Once, however often it is polled: a runtime that does not read must not make this grow.
+        if congested && !std::mem::replace(&mut stream.congested, true) {
             self.congested.push(number);
         }
         Poll::Pending
@@ -438,9 +441,19 @@ impl State {
         }
         for number in self.congested.drain(..) {
             if let Some(stream) = self.streams.get_mut(&number) {
+                stream.congested = false;
                 wakers.extend(stream.sender.take());
             }
         }
+    }
+
+    /// For [`crate::hostile`]: what is counted is what is held.
+    pub fn assert_sound(&self) {
+        let held: usize = self.streams.values().flat_map(|stream| &stream.received).map(Bytes::len).sum();
+        assert_eq!(self.received_bytes, held, "bytes received and not taken");
+        let waiting = self.congested.iter().filter(|number| self.streams.contains_key(number)).count();
+        assert!(waiting <= self.streams.len(), "a stream waits for room once");
+        assert!(self.streams.values().all(|stream| stream.send_window <= WINDOW), "no window grows");
     }
 
     /// The connection is over: every stream fails, each knowing whether it was sent.
@@ -473,6 +486,7 @@ impl Stream {
             credit: 0,
             send_window: WINDOW,
             sent_end,
+            congested: false,
             failure: None,
             receiver: None,
             sender: None,
