@@ -16,11 +16,13 @@ const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection")
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 
-/// The session cookie of the console, with and without the prefix that https allows.
-const SESSION_COOKIE: &str = "darter_session";
-const SESSION_COOKIE_HTTPS: &str = "__Host-darter_session";
+/// The console's cookies, and the prefix that they have on https.
+const OUR_COOKIES: [&[u8]; 2] = [b"darter_session", b"darter_flow"];
+const OUR_PREFIX: &[u8] = b"__Host-";
+/// Every cookie of ours holds this.
+const OURS: &[u8] = b"darter_";
 /// Personal access tokens begin with this.
-const ACCESS_TOKEN: &[u8] = b"bearer dat_";
+const ACCESS_TOKEN: &[u8] = b"dat_";
 
 /// Makes a client's headers fit for a function.
 pub(crate) fn forward(headers: &mut HeaderMap, context: &Context, upgrade: bool) {
@@ -32,7 +34,7 @@ pub(crate) fn forward(headers: &mut HeaderMap, context: &Context, upgrade: bool)
     headers.remove(EXPECT);
     headers.remove(PROXY_AUTHORIZATION);
     headers.remove(DARTER_TOKEN);
-    if headers.get(AUTHORIZATION).is_some_and(is_access_token) {
+    if headers.get_all(AUTHORIZATION).iter().any(is_access_token) {
         headers.remove(AUTHORIZATION);
     }
     join_cookies(headers);
@@ -89,8 +91,17 @@ pub(crate) fn strip_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// As the console reads it: a scheme, blanks, the token.
 fn is_access_token(value: &HeaderValue) -> bool {
-    value.as_bytes().get(..ACCESS_TOKEN.len()).is_some_and(|start| start.eq_ignore_ascii_case(ACCESS_TOKEN))
+    let text = value.as_bytes().trim_ascii();
+    let (scheme, token) = text.split_at(text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len()));
+    let token = token.trim_ascii();
+    let begins = token.get(..ACCESS_TOKEN.len()).is_some_and(|start| start.eq_ignore_ascii_case(ACCESS_TOKEN));
+    scheme.eq_ignore_ascii_case(b"bearer") && begins
+}
+
+fn is_our_cookie(name: &[u8]) -> bool {
+    OUR_COOKIES.contains(&name.strip_prefix(OUR_PREFIX).unwrap_or(name))
 }
 
 /// HTTP/2 may split cookies over several headers; functions expect one. The console's session is nobody else's.
@@ -99,7 +110,7 @@ fn join_cookies(headers: &mut HeaderMap) {
     let (Some(first), more) = (values.next(), values.next().is_some()) else { return };
     let mentions = |value: &HeaderValue| {
         let bytes = value.as_bytes();
-        bytes.windows(SESSION_COOKIE.len()).any(|window| window == SESSION_COOKIE.as_bytes())
+        bytes.windows(OURS.len()).any(|window| window == OURS)
     };
     if !more && !mentions(first) {
         return;
@@ -108,7 +119,7 @@ fn join_cookies(headers: &mut HeaderMap) {
     for value in headers.get_all(COOKIE) {
         for pair in value.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii) {
             let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
-            if pair.is_empty() || name == SESSION_COOKIE.as_bytes() || name == SESSION_COOKIE_HTTPS.as_bytes() {
+            if pair.is_empty() || is_our_cookie(name) {
                 continue;
             }
             if !kept.is_empty() {
@@ -123,9 +134,13 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Cookies that an app sets for all apps' common domain become cookies of this app alone.
+/// Cookies that an app sets for all apps' common domain become cookies of this app alone. Read as the most lenient
+/// browser does: any attribute may count, and bytes that are no ASCII hide nothing.
 pub(crate) fn keep_cookies_home(headers: &mut HeaderMap, apps_domain: &str) {
-    let wide = |value: &HeaderValue| cookie_domain(value).is_some_and(|domain| reaches_others(domain, apps_domain));
+    let wide = |value: &HeaderValue| {
+        let attributes = value.as_bytes().split(|byte| *byte == b';').skip(1);
+        attributes.filter_map(domain_of).any(|domain| reaches_others(domain, apps_domain))
+    };
     if !headers.get_all(SET_COOKIE).iter().any(wide) {
         return;
     }
@@ -137,28 +152,27 @@ pub(crate) fn keep_cookies_home(headers: &mut HeaderMap, apps_domain: &str) {
     }
 }
 
-fn attribute_is_domain(attribute: &str) -> bool {
-    attribute.split('=').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("domain"))
+/// The value of a `Domain` attribute.
+fn domain_of(attribute: &[u8]) -> Option<&[u8]> {
+    let at = attribute.iter().position(|byte| *byte == b'=').unwrap_or(attribute.len());
+    let (name, value) = attribute.split_at(at);
+    name.trim_ascii().eq_ignore_ascii_case(b"domain").then(|| value.get(1..).unwrap_or_default())
 }
 
-fn cookie_domain(cookie: &HeaderValue) -> Option<&str> {
-    let attributes = cookie.to_str().ok()?.split(';').skip(1);
-    let last = attributes.filter(|attribute| attribute_is_domain(attribute)).last()?;
-    Some(last.split_once('=').map_or("", |(_, domain)| domain.trim()))
-}
-
-fn reaches_others(domain: &str, apps_domain: &str) -> bool {
-    let domain = domain.trim_start_matches('.').to_ascii_lowercase();
-    domain == apps_domain || apps_domain.ends_with(&format!(".{domain}"))
+fn reaches_others(domain: &[u8], apps_domain: &str) -> bool {
+    let domain = String::from_utf8_lossy(domain).to_ascii_lowercase();
+    let domain = domain.trim().trim_matches('.');
+    domain == apps_domain || (!domain.is_empty() && apps_domain.ends_with(&format!(".{domain}")))
 }
 
 fn without_domain(cookie: &HeaderValue) -> HeaderValue {
-    let text = cookie.to_str().unwrap_or_default();
-    let mut parts = text.split(';');
-    let pair = parts.next().unwrap_or_default();
-    let kept =
-        parts.filter(|attribute| !attribute_is_domain(attribute)).fold(pair.to_owned(), |kept, part| kept + ";" + part);
-    HeaderValue::try_from(kept).unwrap_or(HeaderValue::from_static(""))
+    let mut parts = cookie.as_bytes().split(|byte| *byte == b';');
+    let mut kept = parts.next().unwrap_or_default().to_vec();
+    for part in parts.filter(|part| domain_of(part).is_none()) {
+        kept.push(b';');
+        kept.extend_from_slice(part);
+    }
+    HeaderValue::from_bytes(&kept).unwrap_or(HeaderValue::from_static(""))
 }
 
 #[cfg(test)]
@@ -185,10 +199,27 @@ mod tests {
             (&[("cookie", "a=1"), ("cookie", "darter_session=x"), ("cookie", "b=2")], Some("a=1; b=2")),
             (&[("cookie", "my_darter_session=mine")], Some("my_darter_session=mine")),
             (&[("cookie", " darter_session =x;a=1")], Some("a=1")),
+            (&[("cookie", "darter_flow=x; __Host-darter_flow=y; a=1")], Some("a=1")),
         ] {
             let mut headers = map(cookies);
             join_cookies(&mut headers);
             assert_eq!(headers.get(COOKIE).map(|value| value.to_str().unwrap()), expected, "{cookies:?}");
+        }
+    }
+
+    #[test]
+    fn a_personal_access_token_never_reaches_a_function() {
+        for (values, kept) in [
+            (&[("authorization", "Bearer dat_secret")][..], false),
+            (&[("authorization", "bearer   dat_secret")], false),
+            (&[("authorization", " BEARER\tdat_secret")], false),
+            (&[("authorization", "Bearer own"), ("authorization", "Bearer dat_secret")], false),
+            (&[("authorization", "Bearer own_dat_x")], true),
+            (&[("authorization", "Basic ZGF0Xw==")], true),
+            (&[("authorization", "dat_x")], true),
+        ] {
+            let headers = map(values);
+            assert_eq!(!headers.get_all(AUTHORIZATION).iter().any(is_access_token), kept, "{values:?}");
         }
     }
 
@@ -220,11 +251,18 @@ mod tests {
             ("a=1; Domain=localhost", "a=1"),
             ("a=1; Domain=x.apps.localhost", "a=1; Domain=x.apps.localhost"),
             ("a=1; Domain=example.org; Secure", "a=1; Domain=example.org; Secure"),
+            ("a=\u{e9}; Domain=apps.localhost; Path=/", "a=\u{e9}; Path=/"),
+            ("a=1; Path=/\u{e9}; Domain=apps.localhost", "a=1; Path=/\u{e9}"),
+            ("a=1; Domain=apps.localhost; Domain=", "a=1"),
+            ("a=1; Domain=; Domain=apps.localhost", "a=1"),
+            ("a=1; Domain=apps.localhost.", "a=1"),
+            ("a=1; domain =\tapps.localhost ", "a=1"),
+            ("a=1; Domain", "a=1; Domain"),
         ] {
             let mut headers = map(&[]);
-            headers.append(SET_COOKIE, HeaderValue::from_static(cookie));
+            headers.append(SET_COOKIE, HeaderValue::from_bytes(cookie.as_bytes()).unwrap());
             keep_cookies_home(&mut headers, "apps.localhost");
-            assert_eq!(headers[SET_COOKIE], expected, "{cookie}");
+            assert_eq!(headers[SET_COOKIE].as_bytes(), expected.as_bytes(), "{cookie}");
         }
     }
 }
