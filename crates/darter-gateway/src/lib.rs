@@ -16,6 +16,7 @@
 mod config;
 mod connection;
 mod context;
+mod crowd;
 mod directory;
 mod intake;
 mod listener;

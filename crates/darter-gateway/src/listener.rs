@@ -1,13 +1,14 @@
 //! Accepts connections: one loop for each listener, a bound on how many are open.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::connection;
+use crate::crowd::Seat;
 use crate::server::Inner;
 use crate::tls::Tls;
 
@@ -40,16 +41,27 @@ pub(crate) async fn accept(inner: Arc<Inner>, listener: Listener) {
         };
         match next {
             Ok((stream, address, place)) => {
+                let Ok(seat) = seat(&inner, address.ip()) else { continue };
                 let inner = Arc::clone(&inner);
                 let tls = listener.tls.clone();
                 inner.tasks.clone().spawn(async move {
                     connection::serve(inner, stream, address, tls).await;
-                    drop(place);
+                    drop((seat, place));
                 });
             }
             Err(error) => pause_after(&error).await,
         }
     }
+}
+
+/// A place in the share of the client's network; `None` for those that stand for many. Who has its share already is let go
+/// without a word: an answer would cost what it is not to have.
+fn seat(inner: &Inner, address: IpAddr) -> Result<Option<Seat>, ()> {
+    let address = address.to_canonical();
+    if address.is_loopback() || inner.config.trusted_proxies.iter().any(|network| network.contains(address)) {
+        return Ok(None);
+    }
+    inner.crowd.seat(address).map(Some).ok_or(())
 }
 
 async fn next_connection(

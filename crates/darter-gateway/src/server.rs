@@ -18,6 +18,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
 use crate::config::{ConfigError, GatewayConfig};
+use crate::crowd::Crowd;
 use crate::directory::Directory;
 use crate::intake::Intake;
 use crate::listener::{self, Listener};
@@ -67,6 +68,7 @@ pub(crate) struct Inner {
     pub buckets: Buckets,
     pub counters: Counters,
     pub places: Arc<Semaphore>,
+    pub crowd: Arc<Crowd>,
     /// Connections and tunnels.
     pub tasks: TaskTracker,
     /// No new requests.
@@ -99,6 +101,7 @@ impl Gateway {
             console.map_response(|answer: Response<B>| answer.map(|body| body.map_err(Into::into).boxed_unsync()));
         Ok(Self(Arc::new(Inner {
             places: Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS))),
+            crowd: Crowd::new(config.max_connections),
             config,
             directory: parts.directory,
             doors: parts.doors,

@@ -11,20 +11,13 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue};
 use tokio_util::sync::CancellationToken;
 
+use crate::crowd::network;
 use crate::page::Problem;
 
 /// Client buckets kept at most; beyond, newcomers are held to their app's bucket alone until the next sweep.
 const MAX_CLIENTS: usize = 500_000;
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
 const SECOND: u64 = 1_000_000_000;
-
-/// A client's network: one IPv4 address, or the /64 that one IPv6 client owns.
-fn client_key(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits() >> 64 << 64,
-    }
-}
 
 /// The buckets of all apps and their clients.
 pub struct Buckets {
@@ -41,7 +34,7 @@ impl Buckets {
     /// Takes one token of the client and one of the app, or says when to come back.
     pub(crate) fn take(&self, app: &AppId, client: IpAddr, limits: &AppLimits, now: Instant) -> Result<(), Problem> {
         let now = self.nanos(now);
-        let key = (app.clone(), client_key(client));
+        let key = (app.clone(), network(client));
         let wait = match self.clients.get(&key) {
             Some(bucket) => take(&bucket, limits.rate_client, now),
             None if self.clients.len() >= MAX_CLIENTS => Ok(()),
