@@ -1,6 +1,7 @@
 //! What handlers take out of a request, each with a clear answer when it is not there. Bodies have a limit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::to_bytes;
 use axum::extract::rejection::PathRejection;
@@ -15,9 +16,15 @@ use serde::de::DeserializeOwned;
 
 use crate::identify::socket_is_meant;
 use crate::problem::Problem;
+use crate::room;
 
 /// Largest JSON body. The largest source (512 KiB) fits with all its line ends escaped.
 pub const JSON_LIMIT: usize = 2 << 20;
+/// Largest body of somebody who is not signed in: a sign-up has a few hundred bytes.
+const STRANGER_LIMIT: usize = 16 << 10;
+/// How long a body may take, and for each so many bytes a second more.
+const PATIENCE: Duration = Duration::from_secs(30);
+const BYTES_A_SECOND: usize = 256 << 10;
 
 /// The platform.
 pub struct Server(pub Arc<Platform>);
@@ -117,30 +124,46 @@ pub fn wrong_kind(expected: &'static str) -> Fault {
         .with("expected", expected)
 }
 
-/// The whole body, when it is not larger than the limit.
+/// The whole body, when it is not larger than the limit and arrives in time. Somebody who is not signed in may send little;
+/// of everybody else's bodies only so much is held at once.
 pub async fn read(request: Request, limit: usize) -> Result<Bytes, Problem> {
     let length = request
         .headers()
         .get(http::header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let too_large = || {
-        let message =
-            format!("The body is larger than {limit} bytes, which is the most that is taken here. Send less.");
-        Problem(Fault::new(Kind::TooLarge, "request.too_large", message).with("limit", limit))
-    };
-    if length.is_some_and(|length| length > limit as u64) {
-        return Err(too_large());
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let account = request.extensions().get::<Actor>().and_then(Actor::person).map(|person| person.account.clone());
+    let limit = if account.is_some() { limit } else { limit.min(STRANGER_LIMIT) };
+    if length.is_some_and(|length| length > limit) {
+        return Err(too_large(limit));
     }
-    to_bytes(request.into_body(), limit).await.map_err(|error| {
-        let source = std::error::Error::source(&error);
-        if source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
-            return too_large();
+    let most = length.unwrap_or(limit);
+    let place = account.map(|account| room::take(&account, most)).transpose()?;
+    let patience = PATIENCE + Duration::from_secs((most / BYTES_A_SECOND) as u64);
+    let bytes = match tokio::time::timeout(patience, to_bytes(request.into_body(), limit)).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(error)) => return Err(broken(error, limit)),
+        Err(_) => {
+            let message = "The body did not arrive in time. Send the request again over a faster connection.";
+            return Err(Problem(Fault::invalid("request.body_incomplete", message)));
         }
-        Problem(
-            Fault::invalid("request.body_incomplete", "The body ended before it was complete. Send the request again.")
-                .caused_by(error),
-        )
+    };
+    Ok(match place {
+        Some(place) => place.keep(bytes),
+        None => bytes,
     })
+}
+
+fn too_large(limit: usize) -> Problem {
+    let message = format!("The body is larger than {limit} bytes, which is the most that is taken here. Send less.");
+    Problem(Fault::new(Kind::TooLarge, "request.too_large", message).with("limit", limit))
+}
+
+fn broken(error: axum::Error, limit: usize) -> Problem {
+    if std::error::Error::source(&error).is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
+        return too_large(limit);
+    }
+    let message = "The body ended before it was complete. Send the request again.";
+    Problem(Fault::invalid("request.body_incomplete", message).caused_by(error))
 }
 
 /// An exported app.

@@ -12,6 +12,7 @@ mod idempotent;
 mod identify;
 mod openapi;
 mod problem;
+mod room;
 mod routes;
 mod shield;
 mod trace;
