@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use darter_core::{AccountId, Fault};
 use darter_platform::app::ARCHIVE_LIMIT;
-use darter_platform::idempotency::{ANSWER_LIMIT, Answer, Keyed, begin, end};
+use darter_platform::idempotency::{ANSWER_LIMIT, Answer, Keyed, begin, end, leave_open};
 use darter_platform::{Actor, Platform};
 use http::header::{CONTENT_TYPE, ETAG};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -45,6 +45,7 @@ async fn once(
     let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let mut reading = Request::new(body);
     *reading.headers_mut() = parts.headers.clone();
+    *reading.extensions_mut() = parts.extensions.clone();
     let body = read(reading, limit).await?;
     let keyed = Keyed::new(account, &key, (parts.method.as_str(), &path, &body))?;
     if let Some(answer) = begin(platform, &keyed).await? {
@@ -56,8 +57,13 @@ async fn once(
     done.await.map_err(|error| Problem(Fault::internal(error)))?
 }
 
-/// Keeps the answer of a creation; what made nothing lets go of the key.
+/// Keeps the answer of a creation; what was refused made nothing and lets go of the key. After a mistake of ours nobody
+/// knows what was made: the key stays taken.
 async fn finish(platform: &Platform, keyed: &Keyed, answer: Response) -> Result<Response, Problem> {
+    if answer.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        leave_open(platform, keyed).await?;
+        return Ok(answer);
+    }
     if !answer.status().is_success() {
         end(platform, keyed, None).await?;
         return Ok(answer);

@@ -26,7 +26,7 @@ async fn every_change_is_in_the_record_and_no_secret_is() {
     let input = CreateInvitation { email: None, uses: None, hours: None };
     let invitation = account::invite(platform, &me, input).await.unwrap();
     account::uninvite(platform, &me, &invitation.invitation.id.parse().unwrap()).await.unwrap();
-    let input = UpdateAccount { display_name: Some("Ada L.".into()), email: None };
+    let input = UpdateAccount { display_name: Some("Ada L.".into()), ..UpdateAccount::default() };
     account::update(platform, &me, input).await.unwrap();
     set_mode(&world, &ada, SignUpMode::Closed).await;
     disable(&world, &ada, &bob, true).await;
@@ -118,15 +118,19 @@ async fn a_repeated_creation_gets_its_first_answer_and_only_its_own() {
     assert_eq!(idempotency::begin(platform, &keyed(&bob, "one", "{}").unwrap()).await.unwrap(), None, "bob's is his");
     let row = darter_store::idempotency::lookup(&mut platform.store.read().await.unwrap(), &first.account, "one").await;
     assert!(!row.unwrap().unwrap().answer.contains("shown once"), "answers are sealed");
-    // What came to nothing, or was never answered, may be tried again.
+    // What came to nothing may be tried again; what was never answered may have been carried out.
     let failed = keyed(&ada, "two", "").unwrap();
     assert_eq!(idempotency::begin(platform, &failed).await.unwrap(), None);
     idempotency::end(platform, &failed, None).await.unwrap();
     assert_eq!(idempotency::begin(platform, &failed).await.unwrap(), None);
-    world.clock.advance(2 * 60_000);
+    world.clock.advance(15 * 60_000);
     assert_eq!(code(idempotency::begin(platform, &failed).await), "idempotency.in_progress");
     world.clock.advance(1);
-    assert_eq!(idempotency::begin(platform, &failed).await.unwrap(), None);
+    assert_eq!(code(idempotency::begin(platform, &failed).await), "idempotency.in_doubt");
+    let broken = keyed(&ada, "three", "").unwrap();
+    assert_eq!(idempotency::begin(platform, &broken).await.unwrap(), None);
+    idempotency::leave_open(platform, &broken).await.unwrap();
+    assert_eq!(code(idempotency::begin(platform, &broken).await), "idempotency.in_doubt");
     world.clock.advance(24 * HOUR + 1);
     assert_eq!(idempotency::begin(platform, &first).await.unwrap(), None);
     for bad in ["", "a b", "ü", &"x".repeat(129)] {
