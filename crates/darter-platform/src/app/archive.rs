@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use crate::resource::name::{COUNT_LIMIT, validate_packages, validate_value, validate_variable};
+
 /// Largest file that is taken.
 pub const ARCHIVE_LIMIT: usize = 64 << 20;
 /// Functions of one app.
@@ -123,6 +125,7 @@ pub fn read(bytes: &[u8]) -> Result<Archive, Fault> {
     if bytes.len() > ARCHIVE_LIMIT {
         return Err(too_large(format!("the file has {} bytes; the limit is {ARCHIVE_LIMIT}", bytes.len())));
     }
+    check_count(bytes)?;
     let mut zip = ZipArchive::new(Cursor::new(bytes))
         .map_err(|error| refuse(format!("it is not a zip file that can be read ({error})")))?;
     check_directory(&mut zip)?;
@@ -151,6 +154,17 @@ pub fn read(bytes: &[u8]) -> Result<Archive, Fault> {
         Some(extra) => Err(refuse(format!("it contains {extra}, which its manifest does not name"))),
         None => Ok(Archive { manifest, drafts, live, lockfile }),
     }
+}
+
+/// Before anything is read: the library keeps some hundred bytes for each entry of the directory, and a file of the largest
+/// size can name more than a million of them. Compressed bytes look like the head of an entry once in four thousand million.
+fn check_count(bytes: &[u8]) -> Result<(), Fault> {
+    const HEAD: &[u8] = b"PK\x01\x02";
+    let seen = bytes.windows(HEAD.len()).filter(|four| *four == HEAD).take(ENTRY_LIMIT + 65).count();
+    if seen > ENTRY_LIMIT + 64 {
+        return Err(refuse(format!("it has more than {ENTRY_LIMIT} entries")));
+    }
+    Ok(())
 }
 
 fn check_directory(zip: &mut ZipArchive<Cursor<&[u8]>>) -> Result<(), Fault> {
@@ -229,6 +243,7 @@ fn read_manifest(text: &str) -> Result<Manifest, Fault> {
     }
     darter_core::app::validate_name(&manifest.name)?;
     manifest.limits.validate()?;
+    check_settings(&manifest)?;
     if manifest.functions.len() > FUNCTION_LIMIT {
         return Err(refuse(format!("it has {} functions; the limit is {FUNCTION_LIMIT}", manifest.functions.len())));
     }
@@ -244,6 +259,19 @@ fn read_manifest(text: &str) -> Result<Manifest, Fault> {
         }
     }
     Ok(manifest)
+}
+
+/// Everything that is not code keeps to the rules that it would have to keep to if it were set one by one.
+fn check_settings(manifest: &Manifest) -> Result<(), Fault> {
+    if manifest.variables.len() > COUNT_LIMIT || manifest.secrets.len() > COUNT_LIMIT {
+        return Err(refuse(format!("it has more than {COUNT_LIMIT} variables or secrets")));
+    }
+    for (name, value) in &manifest.variables {
+        validate_variable(name)?;
+        validate_value(value)?;
+    }
+    manifest.secrets.iter().try_for_each(|name| validate_variable(name))?;
+    validate_packages(&manifest.packages)
 }
 
 fn refuse(why: impl std::fmt::Display) -> Fault {

@@ -132,6 +132,39 @@ fn too_many_entries_are_refused() {
     assert!(read(&zip_of(&entries)).unwrap_err().message.contains("entries"));
 }
 
+#[test]
+fn a_directory_of_a_million_entries_is_refused_before_it_is_read() {
+    // The heads alone: reading each would cost some hundred bytes of memory.
+    let mut bytes = write(&sample()).unwrap();
+    let tail = bytes.split_off(bytes.len() / 2);
+    bytes.extend(b"PK\x01\x02".repeat(1_000_000));
+    bytes.extend(tail);
+    assert!(read(&bytes).unwrap_err().message.contains("more than 2016 entries"));
+}
+
+#[test]
+fn what_is_not_code_keeps_to_the_rules_for_setting_it_one_by_one() {
+    let many = |count: usize| (0..count).map(|number| format!("V{number}"));
+    let refused = |change: &dyn Fn(&mut Manifest)| {
+        let mut archive = sample();
+        change(&mut archive.manifest);
+        read(&write(&archive).unwrap()).map(drop).map_err(|fault| fault.code)
+    };
+    type Row<'a> = (&'a dyn Fn(&mut Manifest), Result<(), &'static str>);
+    let rows: [Row<'_>; 7] = [
+        (&|one| one.variables = many(200).map(|name| (name, String::new())).collect(), Ok(())),
+        (&|one| one.variables = many(201).map(|name| (name, String::new())).collect(), Err("app.import_invalid")),
+        (&|one| drop(one.variables.insert("NODE_OPTIONS".into(), "x".into())), Err("variable.name_reserved")),
+        (&|one| drop(one.variables.insert("A".into(), "x".repeat(70_000))), Err("variable.value_too_large")),
+        (&|one| one.secrets = many(201).collect(), Err("app.import_invalid")),
+        (&|one| one.secrets = vec!["x".repeat(1 << 20)], Err("variable.name_invalid")),
+        (&|one| drop(one.packages.insert("x".into(), "file:../x".into())), Err("dependency.range_invalid")),
+    ];
+    for (change, expected) in rows {
+        assert_eq!(refused(change), expected);
+    }
+}
+
 proptest! {
     #[test]
     fn any_app_survives_the_way_out_and_back(sources in proptest::collection::btree_map("[a-z]{1,8}(/[a-z]{1,8}){0,2}", "\\PC{0,60}", 0..8)) {

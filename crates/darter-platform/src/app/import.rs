@@ -16,7 +16,6 @@ use tokio::sync::Semaphore;
 use super::archive::{self, Archive, ManifestFunction};
 use super::view::show;
 use crate::function::compile::{Built, build, check_sizes, code_bytes, digest, import_cycle};
-use crate::resource::name::{validate_packages, validate_value, validate_variable};
 use crate::{Actor, Platform, resource};
 
 /// Imports at once: each holds a whole app in memory.
@@ -32,6 +31,8 @@ struct Prepared {
 /// Makes a new app from the file of an export. Packages are installed afterwards, as after a change of the list.
 pub async fn import(platform: &Arc<Platform>, actor: &Actor, bytes: bytes::Bytes) -> Result<api::App, Fault> {
     let account = actor.require(TokenScope::Write)?.clone();
+    // Asked again where it counts: here it saves the work for nothing.
+    super::create::check_quota(&mut platform.store.read().await?, &account).await?;
     let _place = PLACES.acquire().await.map_err(Fault::internal)?;
     let (archive, prepared) = tokio::task::spawn_blocking(move || prepare(&bytes)).await.map_err(Fault::internal)??;
     let mut tx = platform.store.write().await?;
@@ -55,8 +56,11 @@ pub async fn import(platform: &Arc<Platform>, actor: &Actor, bytes: bytes::Bytes
     crate::audit::record(&mut tx, actor, change).await?;
     tx.commit().await?;
     platform.apps.routes.set(&app.id, app.state, app.limits.clone());
-    if !wanted.is_empty() {
-        resource::start_install(platform, &app.id).await?;
+    if !wanted.is_empty()
+        && let Err(fault) = resource::start_install(platform, &app.id).await
+    {
+        // The app is made: whoever hears of a failure now would make it a second time.
+        tracing::warn!(app = %app.id, %fault, "the packages of an imported app are not being installed");
     }
     Ok(show(platform, &MemberApp { app, role: Role::Owner, functions: count }, None))
 }
@@ -64,11 +68,6 @@ pub async fn import(platform: &Arc<Platform>, actor: &Actor, bytes: bytes::Bytes
 /// Everything that costs CPU and needs no store.
 fn prepare(bytes: &[u8]) -> Result<(Archive, Vec<Prepared>), Fault> {
     let mut archive = archive::read(bytes)?;
-    for (name, value) in &archive.manifest.variables {
-        validate_variable(name)?;
-        validate_value(value)?;
-    }
-    validate_packages(&archive.manifest.packages)?;
     let (mut prepared, mut sizes) = (Vec::new(), (0, 0));
     for entry in archive.manifest.functions.clone() {
         let live = match archive.live.remove(&entry.name) {
