@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use darter_core::Fault;
 use darter_platform::{Actor, Origin, Platform};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN, REFERER, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, Method, Uri};
 
@@ -72,18 +72,53 @@ fn changes(method: &Method) -> bool {
 
 /// Where the browser says that a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whence {
+pub enum Whence {
     Ours,
     Elsewhere,
     /// Not a browser, or one that does not say.
     Unsaid,
 }
 
+impl Whence {
+    /// Refuses a page of another site that sent the browser here. A browser that does not say is one of before 2020.
+    pub fn must_be_ours(self) -> Result<(), Fault> {
+        match self {
+            Self::Ours => Ok(()),
+            Self::Elsewhere | Self::Unsaid => Err(elsewhere()),
+        }
+    }
+}
+
+impl FromRequestParts<Arc<Platform>> for Whence {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, platform: &Arc<Platform>) -> Result<Self, Problem> {
+        let https = platform.config.https();
+        Ok(match whence(&parts.headers, &parts.uri, https) {
+            Self::Unsaid if comes_from(&parts.headers, &parts.uri, https) => Self::Ours,
+            said => said,
+        })
+    }
+}
+
+/// Over plain http a browser says where a click came from in `Referer` alone.
+fn comes_from(headers: &HeaderMap, uri: &Uri, https: bool) -> bool {
+    text(headers, REFERER).strip_prefix(&own_origin(headers, uri, https)).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn own_origin(headers: &HeaderMap, uri: &Uri, https: bool) -> String {
+    let host = uri.authority().map_or_else(|| text(headers, HOST), |authority| authority.as_str());
+    format!("{}://{host}", if https { "https" } else { "http" })
+}
+
+fn elsewhere() -> Fault {
+    let message = "This request does not come from this server's own pages, so it was not carried out. A program uses a personal access token instead of a cookie.";
+    Fault::forbidden("auth.cross_site", message)
+}
+
 fn whence(headers: &HeaderMap, uri: &Uri, https: bool) -> Whence {
     if let Some(origin) = headers.get(ORIGIN) {
-        let host = uri.authority().map_or_else(|| text(headers, HOST), |authority| authority.as_str());
-        let own = format!("{}://{host}", if https { "https" } else { "http" });
-        let same = !host.is_empty() && origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&own));
+        let own = own_origin(headers, uri, https);
+        let same = !own.ends_with('/') && origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&own));
         return if same { Whence::Ours } else { Whence::Elsewhere };
     }
     match text(headers, "sec-fetch-site") {
@@ -95,10 +130,6 @@ fn whence(headers: &HeaderMap, uri: &Uri, https: bool) -> Whence {
 
 /// Refuses what another site made a browser send.
 fn meant(request: &Parts, https: bool, signed_in: bool) -> Result<(), Fault> {
-    let elsewhere = || {
-        let message = "This request does not come from this server's own pages, so it was not carried out. A program uses a personal access token instead of a cookie.";
-        Fault::forbidden("auth.cross_site", message)
-    };
     match whence(&request.headers, &request.uri, https) {
         Whence::Elsewhere => return Err(elsewhere()),
         Whence::Unsaid if signed_in => return Err(elsewhere()),
@@ -108,6 +139,18 @@ fn meant(request: &Parts, https: bool, signed_in: bool) -> Result<(), Fault> {
     let kind = text(&request.headers, CONTENT_TYPE).split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let form = matches!(kind.as_str(), "application/x-www-form-urlencoded" | "multipart/form-data" | "text/plain");
     if form { Err(crate::extract::wrong_kind("application/json")) } else { Ok(()) }
+}
+
+/// For [`crate::hostile`]: a token has no blank at its ends, and only our very own origin is ours.
+pub fn read_hostile(headers: &HeaderMap, https: bool) {
+    if let Ok(Some(token)) = bearer(headers) {
+        assert_eq!(token, token.trim());
+    }
+    let uri = Uri::from_static("/");
+    if headers.contains_key(ORIGIN) && whence(headers, &uri, https) == Whence::Ours {
+        let (origin, host) = (text(headers, ORIGIN), text(headers, HOST));
+        assert!(origin.to_ascii_lowercase().ends_with(&host.to_ascii_lowercase()) && !host.is_empty());
+    }
 }
 
 /// A WebSocket is opened with the cookie and without CORS: only from our own pages.

@@ -90,9 +90,11 @@ impl Browser {
         if let Some(token) = &self.token {
             return request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        if method != "GET" {
-            request = request.header(ORIGIN, &self.site);
-        }
+        // What a click on one of the console's own pages says of itself.
+        request = match method {
+            "GET" => request.header("sec-fetch-site", "same-origin"),
+            _ => request.header(ORIGIN, &self.site),
+        };
         let cookies = self.cookies.lock().unwrap();
         let line: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if line.is_empty() { request } else { request.header(COOKIE, line.join("; ")) }

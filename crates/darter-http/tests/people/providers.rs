@@ -140,6 +140,35 @@ async fn an_identity_is_bound_and_unbound_but_never_the_last_way_in() {
 }
 
 #[tokio::test]
+async fn another_site_can_not_bind_an_account_of_its_choice() {
+    let (_provider, test) = world().await;
+    let ada = test.person("ada").await;
+    let start = async |headers: &[(&str, &str)], bind: bool| {
+        let path = format!("/api/v1/auth/providers/github/start?bind={bind}");
+        let mut request = ada.request("GET", &path);
+        request.headers_mut().unwrap().remove("sec-fetch-site");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = ada.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        if answer.status == 302 { "begun".to_owned() } else { answer.code().to_owned() }
+    };
+    for (headers, bind, expected) in [
+        (&[("sec-fetch-site", "cross-site")][..], true, "auth.cross_site"),
+        (&[("sec-fetch-site", "same-site")], true, "auth.cross_site"),
+        (&[("referer", "http://evil.example/http://darter.localhost:7070/")], true, "auth.cross_site"),
+        (&[("referer", "http://darter.localhost:7070.evil.example/")], true, "auth.cross_site"),
+        (&[], true, "auth.cross_site"),
+        (&[("sec-fetch-site", "same-origin")], true, "begun"),
+        (&[("sec-fetch-site", "none")], true, "begun"),
+        (&[("referer", "http://darter.localhost:7070/account/security")], true, "begun"),
+        (&[("sec-fetch-site", "cross-site")], false, "begun"),
+    ] {
+        assert_eq!(start(headers, bind).await, expected, "{headers:?} {bind}");
+    }
+}
+
+#[tokio::test]
 async fn a_callback_that_this_browser_did_not_begin_is_refused() {
     let (_provider, test) = world().await;
     let attacker = test.browser();

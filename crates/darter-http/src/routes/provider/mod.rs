@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 
 use crate::cookie::Cookie;
 use crate::extract::{Caller, Path, Query, Server};
+use crate::identify::Whence;
 use crate::problem::Problem;
 
 /// Routes of signing in elsewhere.
@@ -42,7 +43,12 @@ pub async fn start(
     Caller(actor): Caller,
     Path(provider): Path<String>,
     Query(query): Query<StartQuery>,
+    whence: Whence,
 ) -> Result<Response, Problem> {
+    if query.bind {
+        // Another site must not bind an account of its choice to whoever is signed in here.
+        whence.must_be_ours()?;
+    }
     let input = Start { return_to: query.return_to, bind: query.bind, invitation: query.invitation };
     let started = provider::start(&platform, &actor, &provider, input).await?;
     let cookie = Cookie::Flow.set(&started.cookie, platform.config.https());
