@@ -6,12 +6,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use darter_core::{AccountId, Fault, Millis, Random, SessionId};
 use darter_store::{Tx, account, session, token};
 use dashmap::DashMap;
+use tokio::sync::broadcast;
 
 use crate::Platform;
 use crate::actor::{Actor, Origin, Person, Via, Who, sign_in_needed};
@@ -30,6 +32,8 @@ const NOTE_EVERY: Millis = 5 * 60_000;
 const FRESH: Millis = 5_000;
 /// Entries in memory.
 const MOST: usize = 20_000;
+/// How often somebody who keeps something open must still be who they were.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone)]
 struct Known {
@@ -39,10 +43,18 @@ struct Known {
 }
 
 /// Credentials that were used lately, by the digest of their secret.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Credentials {
     known: DashMap<String, Known>,
     generation: AtomicU64,
+    /// Accounts of which a credential has ended, for those who keep something open for it.
+    ended: broadcast::Sender<AccountId>,
+}
+
+impl Default for Credentials {
+    fn default() -> Self {
+        Self { known: DashMap::new(), generation: AtomicU64::new(0), ended: broadcast::channel(256).0 }
+    }
 }
 
 impl Credentials {
@@ -50,6 +62,8 @@ impl Credentials {
     pub fn forget(&self, account: &AccountId) {
         self.generation.fetch_add(1, Ordering::SeqCst);
         self.known.retain(|_, known| known.person.account != *account);
+        // Fails only when nobody keeps anything open.
+        let _ = self.ended.send(account.clone());
     }
 
     fn get(&self, digest: &str, now: Millis) -> Option<Arc<Person>> {
@@ -198,6 +212,40 @@ fn note_token(platform: &Platform, row: token::Token, now: Millis) {
             tracing::warn!(%error, "the use of a token could not be noted");
         }
     });
+}
+
+/// Resolves when the credential of whoever asks has ended: what was opened with it (a live log, a language server) ends,
+/// too. Told at once by this process; what another process did, or the clock, is noticed after [`LOOK_AGAIN`].
+pub async fn credential_ends(platform: &Platform, actor: &Actor) {
+    let Some(person) = actor.person() else { return };
+    let mut ended = platform.credentials.ended.subscribe();
+    while still_good(platform, person).await {
+        loop {
+            match tokio::time::timeout(LOOK_AGAIN, ended.recv()).await {
+                Ok(Ok(account)) if account != person.account => {}
+                Ok(Ok(_) | Err(broadcast::error::RecvError::Lagged(_))) | Err(_) => break,
+                Ok(Err(broadcast::error::RecvError::Closed)) => return,
+            }
+        }
+    }
+}
+
+async fn still_good(platform: &Platform, person: &Person) -> bool {
+    let now = platform.clock.now();
+    let look = async {
+        let mut tx = platform.store.read().await?;
+        let enabled = account::lookup(&mut tx, &person.account).await?.is_some_and(|row| !row.disabled);
+        let found = match &person.via {
+            Via::Session(id) => session::list(&mut tx, &person.account, now).await?.iter().any(|row| row.id == *id),
+            Via::Token(id, _) => {
+                let good = |row: &token::Token| row.id == *id && row.expires_at.is_none_or(|end| end > now);
+                token::list(&mut tx, &person.account).await?.iter().any(good)
+            }
+        };
+        Ok::<_, darter_store::StoreError>(enabled && found)
+    };
+    // A database that does not answer says nothing about anybody.
+    look.await.unwrap_or(true)
 }
 
 /// The row of whoever asks; gone or disabled meanwhile is the same as not signed in.

@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use darter_core::AppId;
-use darter_platform::Platform;
 use darter_platform::language::{self, Changes, Language, MESSAGE_LIMIT, Outgoing, Typing};
+use darter_platform::{Platform, credential_ends};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::Mutex;
@@ -34,12 +34,13 @@ pub async fn connect(
 ) -> Result<Response, Problem> {
     let language = language::open(&platform, &actor, &app).await?;
     let upgrade = upgrade.max_message_size(MESSAGE_LIMIT).max_frame_size(MESSAGE_LIMIT);
-    Ok(upgrade.on_upgrade(move |socket| bridge(socket, language)))
+    let over = async move { credential_ends(&platform, &actor).await };
+    Ok(upgrade.on_upgrade(move |socket| bridge(socket, language, over)))
 }
 
 /// Passes messages on until one side ends, and what others save meanwhile. Each direction has a loop of its own: a
 /// half-read message is never let go. What is left of `language` at the end is dropped, and that ends the server.
-async fn bridge(socket: WebSocket, language: Language) {
+async fn bridge(socket: WebSocket, language: Language, over: impl Future<Output = ()>) {
     let Language { mut incoming, outgoing, place, changes, guard } = language;
     let (to_editor, from_editor) = socket.split();
     let to_editor = Mutex::new(to_editor);
@@ -52,6 +53,7 @@ async fn bridge(socket: WebSocket, language: Language) {
     };
     tokio::select! {
         () = place.end.cancelled() => {}
+        () = over => {}
         () = server_speaks => {}
         () = others_speak(from_editor, &to_editor, outgoing, changes) => {}
     }

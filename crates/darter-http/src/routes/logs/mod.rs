@@ -8,7 +8,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use darter_api::log::{LogLine, LogQuery};
 use darter_api::page::Page;
 use darter_core::AppId;
-use darter_platform::{Platform, logs};
+use darter_platform::{Platform, credential_ends, logs};
 use futures_util::stream::{self, Stream, StreamExt};
 use http::HeaderMap;
 use utoipa_axum::router::OpenApiRouter;
@@ -51,8 +51,10 @@ pub async fn tail(
         let lines = tail.next().await.ok().filter(|lines| !lines.is_empty())?;
         Some((stream::iter(lines), tail))
     });
+    let over = async move { credential_ends(&platform, &actor).await };
     let events = lines
         .flatten()
+        .take_until(Box::pin(over))
         .map(|line| Ok(Event::default().event("log").id(&line.cursor).json_data(&line).unwrap_or_default()));
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use darter_api::resource::{Dependencies, PackageSearch, SetDependencies};
 use darter_core::AppId;
+use darter_platform::credential_ends;
 use darter_platform::resource::{self, install_event};
 use futures_util::stream::{self, Stream, StreamExt};
 use http::StatusCode;
@@ -87,8 +88,10 @@ pub async fn events(
         let next = (install.filter(|_| open), seen + events.len());
         Some((stream::iter(events), next))
     });
+    let over = async move { credential_ends(&platform, &actor).await };
     let events = events
         .flatten()
+        .take_until(Box::pin(over))
         .map(|event| Ok(Event::default().event(install_event(&event)).json_data(&event).unwrap_or_default()));
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
