@@ -81,6 +81,9 @@ pub struct UpdateAccount {
     pub display_name: Option<String>,
     #[serde(default)]
     pub email: Option<String>,
+    /// Needed for another address by an account that has a password: whoever has the address can reset it.
+    #[serde(default)]
+    pub password: Option<String>,
 }
 
 /// `POST /me/password`

@@ -19,9 +19,16 @@ async fn upload(browser: &Browser, bytes: Vec<u8>, kind: &str) -> Answer {
 async fn name_and_address_can_be_changed_but_not_to_another_s() {
     let test = TestPlatform::start().await;
     let (ada, _bob) = (test.person("ada").await, test.person("bob").await);
-    let changed = ada.patch("/me", json!({ "display_name": "Ada L.", "email": "New@example.org" })).await.body;
+    let change = json!({ "display_name": "Ada L.", "email": "New@example.org" });
+    assert_eq!(ada.patch("/me", change.clone()).await.code(), "account.password_needed");
+    let mut change = change;
+    change["password"] = json!("password of ada");
+    let changed = ada.patch("/me", change).await.body;
     assert_eq!((&changed["display_name"], &changed["email"]), (&json!("Ada L."), &json!("new@example.org")));
-    assert_eq!(ada.patch("/me", json!({ "email": "bob@example.org" })).await.code(), "account.taken");
+    assert_eq!(
+        ada.patch("/me", json!({ "email": "bob@example.org", "password": "password of ada" })).await.code(),
+        "account.taken"
+    );
     assert_eq!(ada.patch("/me", json!({ "administrator": true })).await.code(), "request.body_invalid");
     assert_eq!(ada.get("/me").await.body["email"], "new@example.org");
 }

@@ -106,11 +106,16 @@ async fn a_new_address_ends_the_resets_that_went_to_the_old_one() {
     let ada = sign_up(&world, "ada").await;
     sign_up(&world, "bob").await;
     let open = world.operator().reset_token("ada").await.unwrap();
-    let update = |email: &str| {
-        let input = UpdateAccount { display_name: None, email: Some(email.into()) };
+    let with = |email: &str, password: Option<&str>| {
+        let password = password.map(str::to_owned);
+        let input = UpdateAccount { display_name: None, email: Some(email.into()), password };
         let (world, ada) = (&world, &ada);
         async move { account::update(&world.platform, &actor(world, ada).await, input).await }
     };
+    let update = |email: &str| with(email, Some(PASSWORD));
+    assert_eq!(code(with("new@example.org", None).await), "account.password_needed", "a session is not enough");
+    assert_eq!(code(with("new@example.org", Some("not her password")).await), "account.password_wrong");
+    assert!(with("Ada@example.org", None).await.is_ok(), "it is hers already");
     assert_eq!(code(update("BOB@example.org").await), "account.taken");
     assert_eq!(update("new@example.org").await.unwrap().email, "new@example.org");
     assert_eq!(reset(&world, &open, NEW).await, Err("account.reset_invalid"));
@@ -233,7 +238,7 @@ async fn a_disabled_account_is_out_at_once_whatever_it_holds_and_back_when_enabl
     assert_eq!(code(sign_in(&world, "bob", PASSWORD, "192.0.2.3").await), "account.disabled");
     assert_eq!(reset(&world, &open, NEW).await, Err("account.reset_invalid"));
     // A request that was let in a moment before changes nothing any more.
-    let input = UpdateAccount { display_name: Some("Eve".into()), email: None };
+    let input = UpdateAccount { display_name: Some("Eve".into()), ..UpdateAccount::default() };
     assert_eq!(code(account::update(&world.platform, &before, input).await), "auth.required");
     let input = CreateToken { name: "for later".into(), scopes: vec![Read], expires_at: None };
     assert_eq!(code(account::create_token(&world.platform, &before, input).await), "auth.required");

@@ -32,7 +32,13 @@ impl Command {
         match self {
             Self::Show => login::whoami(context).await,
             Self::Set { display_name, email } => {
-                let change = UpdateAccount { display_name, email };
+                let password = match &email {
+                    Some(_) if context.api.get::<Account>("/me").await?.has_password => {
+                        Some(read_hidden("Password: ")?)
+                    }
+                    _ => None,
+                };
+                let change = UpdateAccount { display_name, email, password };
                 let account: Account = context.api.call(Method::PATCH, "/me", Some(&change)).await?;
                 context.out.value(&account, |account| format!("{} <{}>", account.display_name, account.email));
                 Ok(())

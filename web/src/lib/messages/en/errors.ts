@@ -13,6 +13,7 @@ export const errors = {
   'error.account.display_name_invalid': 'This display name cannot be used.',
   'error.account.password_length': 'A password has 10 to 256 characters.',
   'error.account.password_weak': 'This password is among the first that somebody would guess. Choose another.',
+  'error.account.password_needed': 'Another e-mail address takes your password.',
   'error.account.password_wrong': 'The current password is not right.',
   'error.account.disabled': 'This account is disabled. Ask an administrator.',
   'error.account.not_found': 'There is no such account.',
@@ -96,4 +97,5 @@ export const errors = {
   'error.domain.too_many': 'The app has as many domains as are allowed.',
   'error.language.too_many': 'Too many editors are open at once. Close one.',
   'error.log.text_too_long': 'The search text is too long.',
+  'error.request.busy': 'Too much is being sent at this moment. Try again in a few seconds.',
 } as const;

@@ -14,6 +14,7 @@ export const errors: Record<keyof typeof source, string> = {
   'error.account.display_name_invalid': '该显示名称不可用。',
   'error.account.password_length': '密码长度为 10 到 256 个字符。',
   'error.account.password_weak': '这个密码太容易被猜中，请换一个。',
+  'error.account.password_needed': '更换电子邮箱需要输入密码。',
   'error.account.password_wrong': '当前密码不正确。',
   'error.account.disabled': '此账号已停用，请联系管理员。',
   'error.account.not_found': '账号不存在。',
@@ -97,4 +98,5 @@ export const errors: Record<keyof typeof source, string> = {
   'error.domain.too_many': '此应用的域名数量已达上限。',
   'error.language.too_many': '同时打开的编辑器过多，请关闭一个。',
   'error.log.text_too_long': '搜索文本过长。',
+  'error.request.busy': '服务器正在接收过多数据，请几秒后重试。',
 };
