@@ -7,7 +7,7 @@ use darter_api::system::Wall;
 use darter_core::{Clock, Fault, Millis, Random};
 use darter_engine::Engine;
 use darter_store::logs::LogStore;
-use darter_store::{Store, idempotency, reset, session};
+use darter_store::{Store, guess, idempotency, reset, session};
 use tokio_util::task::TaskTracker;
 
 use crate::account::{Avatars, Hasher};
@@ -15,7 +15,7 @@ use crate::apps::Apps;
 use crate::config::PlatformConfig;
 use crate::credential::Credentials;
 use crate::domain::Resolver;
-use crate::guess::Guesses;
+use crate::guess::{FORGET, Guesses};
 use crate::mail::Mailer;
 use crate::provider::Providers;
 use crate::resource::PackageRegistry;
@@ -50,6 +50,7 @@ pub struct Platform {
     pub config: PlatformConfig,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    pub(crate) started_at: Millis,
     pub engine: Arc<dyn Engine>,
     /// Apps, functions and what belongs to them.
     pub apps: Apps,
@@ -90,9 +91,11 @@ impl Platform {
             config: parts.config,
             clock: parts.clock,
             random: parts.random,
+            started_at: now,
             engine: parts.engine,
         });
         settings::suggest(&platform).await?;
+        platform.guesses.load(&platform.store).await?;
         directory::load(&platform).await?;
         workspace::load(&platform).await?;
         Ok(platform)
@@ -105,6 +108,7 @@ impl Platform {
         session::sweep(&mut tx, now).await?;
         reset::sweep(&mut tx, now).await?;
         idempotency::sweep(&mut tx, now - IDEMPOTENCY_LIFE).await?;
+        guess::sweep(&mut tx, now - FORGET).await?;
         tx.commit().await?;
         self.guesses.sweep(now);
         Ok(())

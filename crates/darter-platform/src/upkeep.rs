@@ -1,4 +1,4 @@
-//! What has to be done again and again for apps: numbers to the store, old numbers and old apps away.
+//! What has to be done again and again: numbers and counts of attempts to the store, old numbers and old apps away.
 //!
 //! Each step is idempotent and may fail: the next round tries again. Takes no input but the store and the clock.
 
@@ -23,7 +23,10 @@ pub async fn keep_apps(platform: Arc<Platform>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            _ = flush.tick() => said("writing the numbers of apps", metrics::flush_all(&platform).await),
+            _ = flush.tick() => {
+                said("writing the numbers of apps", metrics::flush_all(&platform).await);
+                said("writing counts of attempts", platform.guesses.write(&platform.store).await);
+            }
             _ = sweep.tick() => {
                 said("removing old numbers of apps", metrics::remove_old(&platform).await);
                 if steadiness.look(platform.clock.now(), Instant::now()) {
@@ -33,6 +36,7 @@ pub async fn keep_apps(platform: Arc<Platform>, stop: CancellationToken) {
         }
     }
     said("writing the numbers of apps", metrics::flush_all(&platform).await);
+    said("writing counts of attempts", platform.guesses.write(&platform.store).await);
     platform.apps.logs.flush().await;
 }
 

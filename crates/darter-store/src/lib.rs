@@ -12,6 +12,7 @@ pub mod domain;
 pub mod door;
 mod error;
 pub mod function;
+pub mod guess;
 pub mod idempotency;
 pub mod identity;
 pub mod invitation;

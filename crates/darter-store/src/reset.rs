@@ -17,6 +17,16 @@ pub async fn insert(db: &mut AnyConnection, account: &AccountId, secret: &str, e
     Ok(())
 }
 
+/// Is there such a one? The token is the scope.
+pub async fn exists(db: &mut AnyConnection, secret: &str, now: Millis) -> Result<bool> {
+    let (count,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM password_resets WHERE secret = $1 AND expires_at > $2")
+        .bind(secret)
+        .bind(now)
+        .fetch_one(db)
+        .await?;
+    Ok(count == 1)
+}
+
 /// Uses one up: whose it was. The token is the scope.
 pub async fn take(db: &mut AnyConnection, secret: &str, now: Millis) -> Result<Option<AccountId>> {
     let row: Option<(String,)> =

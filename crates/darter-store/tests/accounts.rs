@@ -9,6 +9,7 @@ use darter_core::role::TokenScope;
 use darter_core::{AccountId, AppId, AuditId, InvitationId, Millis, SessionId, SystemRandom, TokenId};
 use darter_store::account::{self, Account};
 use darter_store::audit::{self, Entry};
+use darter_store::guess::{self, Guess};
 use darter_store::identity::{self, Identity};
 use darter_store::invitation::{self, Invitation};
 use darter_store::session::{self, Session};
@@ -401,6 +402,21 @@ async fn whoever_takes_the_lock_is_alone(store: &Store) {
     assert_eq!(seen, [before, before + 1, before + 2]);
 }
 
+async fn counts_of_attempts_come_back_the_latest_first_and_are_swept(store: &Store) {
+    let mut tx = store.write().await.unwrap();
+    let count = |name: &str, attempts, last| Guess { name: format!("{name}{}", digest()), attempts, last };
+    let (old, new) = (count("old", 6, 10), count("new", 7, 20));
+    for one in [&old, &new, &Guess { attempts: 8, ..new.clone() }] {
+        guess::keep(&mut tx, one).await.unwrap();
+    }
+    let new = Guess { attempts: 8, ..new };
+    assert_eq!(guess::list(&mut tx, 10).await.unwrap(), [new.clone(), old.clone()]);
+    assert_eq!(guess::list(&mut tx, 1).await.unwrap().len(), 1);
+    assert_eq!(guess::sweep(&mut tx, 20).await.unwrap(), 1);
+    guess::remove(&mut tx, &new.name).await.unwrap();
+    assert_eq!(guess::list(&mut tx, 10).await.unwrap(), []);
+}
+
 async fn every_promise(store: &Store) {
     accounts_come_back_as_they_were_written(store).await;
     a_user_name_and_an_address_exist_once(store).await;
@@ -414,6 +430,7 @@ async fn every_promise(store: &Store) {
     the_record_is_read_by_who_did_it_by_app_or_whole(store).await;
     a_kept_answer_belongs_to_the_account_that_claimed_its_key(store).await;
     a_chosen_setting_is_not_overridden_by_the_configuration(store).await;
+    counts_of_attempts_come_back_the_latest_first_and_are_swept(store).await;
     whoever_takes_the_lock_is_alone(store).await;
 }
 

@@ -77,10 +77,15 @@ pub async fn token(
 pub async fn choose(platform: &Platform, actor: &Actor, input: api::ResetPassword) -> Result<(), Fault> {
     platform.guesses.attempt_widely(&actor.origin.address, platform.clock.now())?;
     rules::password(&input.new, &[])?;
-    let hash = platform.hasher.hash(&input.new, &*platform.random).await?;
     let now = platform.clock.now();
+    let token = digest(input.token.trim());
+    // A look first: a hash is dear, and a code that is none is worth none.
+    if !reset::exists(&mut *platform.store.read().await?, &token, now).await? {
+        return Err(invalid());
+    }
+    let hash = platform.hasher.hash(&input.new, &*platform.random).await?;
     let mut tx = platform.store.write().await?;
-    let taken = reset::take(&mut tx, &digest(input.token.trim()), now).await?;
+    let taken = reset::take(&mut tx, &token, now).await?;
     let mut row = match taken {
         Some(id) => account::lookup(&mut tx, &id).await?.filter(|row| !row.disabled).ok_or_else(invalid)?,
         None => return Err(invalid()),
