@@ -53,8 +53,11 @@ impl Parser {
         while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.rest.drain(..=end).collect();
             self.line(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']));
+            if self.current.data.len() > LONGEST {
+                break;
+            }
         }
-        if self.rest.len() > LONGEST {
+        if self.rest.len().max(self.current.data.len()) > LONGEST {
             return Err(Failure::new(Exit::Failed, "The server sent an event that is far too long."));
         }
         Ok(())
@@ -113,5 +116,8 @@ mod tests {
     fn a_line_without_an_end_is_refused() {
         let mut parser = Parser::default();
         assert!(parser.push(&vec![b'x'; LONGEST + 1]).is_err());
+        let mut parser = Parser::default();
+        let line = format!("data: {}\n", "x".repeat(1 << 20));
+        assert!((0..5).any(|_| parser.push(line.as_bytes()).is_err()), "nor an event of many lines");
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use darter_api::error::{ErrorBody, ErrorDetail};
 
+use crate::command::output::{json_text, plain};
+
 /// The exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -81,9 +83,10 @@ impl Failure {
         let exit = self.exit as u8;
         if json {
             let body = ErrorBody { error: self.detail };
-            eprintln!("{}", serde_json::to_string(&body).unwrap_or_default());
+            eprintln!("{}", json_text(&body));
         } else {
-            eprintln!("{self}");
+            // A server's message may hold what a tenant wrote.
+            eprintln!("{}", plain(&self.to_string()));
         }
         exit
     }

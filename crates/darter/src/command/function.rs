@@ -12,7 +12,7 @@ use reqwest::Method;
 
 use super::Context;
 use super::logs::{LogArgs, print_all};
-use super::output::{line, micros, plain, print, time};
+use super::output::{foreign, line, micros, plain, time};
 use crate::client::{Exit, Failure, segment};
 
 #[derive(Debug, Subcommand)]
@@ -209,7 +209,7 @@ async fn pull(
     match output {
         Some(file) => std::fs::write(&file, source)?,
         None if context.out.json => context.out.json(&serde_json::json!({ "name": name, "source": source })),
-        None => print(&source),
+        None => foreign(&source),
     }
     Ok(())
 }
@@ -321,7 +321,7 @@ impl Run {
         if result.base64 {
             line("(the body is binary: use --json)")
         } else {
-            print(&result.body)
+            foreign(&result.body)
         }
         Ok(())
     }

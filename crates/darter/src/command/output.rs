@@ -42,7 +42,7 @@ impl Output {
 
     /// One JSON value on one line.
     pub fn json<T: Serialize>(&self, value: &T) {
-        print(&format!("{}\n", serde_json::to_string(value).unwrap_or_default()));
+        print(&format!("{}\n", json_text(value)));
     }
 
     /// Progress for a person who waits; nothing for a script.
@@ -58,16 +58,34 @@ pub fn line(text: &str) {
     print(&format!("{}\n", plain(text)));
 }
 
-/// Bytes as they are: sources, archives, generated pages.
+/// JSON in which every character that could steer a terminal is escaped; those below U+0020 always are.
+pub fn json_text<T: Serialize + ?Sized>(value: &T) -> String {
+    let json = serde_json::to_string(value).unwrap_or_default();
+    if !json.contains(steers) {
+        return json;
+    }
+    json.chars().map(|c| if steers(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() }).collect()
+}
+
+/// What somebody else wrote: as it is for a file or another program, plain for a terminal.
+pub fn foreign(text: &str) {
+    if std::io::stdout().is_terminal() { print(&plain(text)) } else { print(text) }
+}
+
+/// Bytes as they are: archives, generated pages.
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     // A reader that has gone away (`| head`) is no failure of ours.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Text without control characters other than line ends and tabs.
+/// Text without control characters other than line ends and tabs, and without those that turn its direction.
 pub fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+    text.chars().filter(|c| !steers(*c) || matches!(c, '\n' | '\t')).collect()
+}
+
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Columns as wide as their widest cell; heads only on a terminal, so that scripts can cut lines.
@@ -132,6 +150,15 @@ mod tests {
         let rows = vec![vec!["a".into(), "x\u{1b}[31m\ny".into()], vec!["longer".into(), "z".into()]];
         assert_eq!(table(&["id", "name"], rows.clone(), true), "ID      NAME\na       x[31m y\nlonger  z\n");
         assert_eq!(table(&["id", "name"], rows, false), "a       x[31m y\nlonger  z\n");
+    }
+
+    #[test]
+    fn json_can_not_steer_the_terminal_and_says_the_same() {
+        let text = "a\u{9b}31m\u{7f}\u{202e}\u{1b}]52;c;x\u{7} ä\n";
+        let json = json_text(text);
+        assert_eq!(json, r#""a\u009b31m\u007f\u202e\u001b]52;c;x\u0007 ä\n""#);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        assert_eq!(plain(text), "a31m]52;c;x ä\n");
     }
 
     #[test]
