@@ -26,6 +26,9 @@ const CALLS: &[(&str, &str)] = &[
     ("syscall(429, 0, \"\", 0, \"\", 0)", "EPERM"),
     ("syscall(430, \"tmpfs\", 0)", "EPERM"),
     ("syscall(442, -100, \"/\", 0, 0, 0)", "EPERM"),
+    ("syscall(457, 0, 0, 0, 0)", "ENOSYS"),
+    ("syscall(458, 0, 0, 0, 0)", "ENOSYS"),
+    ("syscall(467, -100, \"/\", 1, 0, 0)", "ENOSYS"),
     // devices and handles
     ("mknod(\"/tmp/b\", 0060600, 0x800)", "EPERM|EACCES"),
     ("mknod(\"/tmp/c\", 0020600, 0x101)", "EPERM|EACCES"),
@@ -34,6 +37,7 @@ const CALLS: &[(&str, &str)] = &[
     // the kernel
     ("syscall(425, 1, 0)", "ENOSYS"),
     ("syscall(426, 0, 0, 0, 0, 0, 0)", "ENOSYS"),
+    ("syscall(427, 0, 0, 0, 0)", "ENOSYS"),
     ("syscall(SYS_bpf, 0, 0, 0)", "EPERM"),
     ("syscall(SYS_userfaultfd, 0)", "EPERM"),
     ("syscall(SYS_perf_event_open, 0, 0, -1, -1, 0)", "EPERM"),
@@ -86,6 +90,7 @@ const CALLS: &[(&str, &str)] = &[
     // terminals and sockets
     ("ioctl(0, 0x5412, \"x\")", "EPERM"),
     ("ioctl(0, 0x541C, \"\\2\")", "EPERM"),
+    ("syscall(SYS_ioctl, 0, 0x100005412L, \"x\")", "EPERM"),
     ("socket(17, 3, 768)", "EPERM"),
     ("socket(2, 3, 1)", "EPERM"),
     ("socket(2, 2, 1)", "EPERM"),
