@@ -30,6 +30,10 @@ check: ## the quick part of `make test`: format, laws, clippy
 e2e: ## only the end-to-end tests
 	@scripts/test e2e
 
+.PHONY: fuzz
+fuzz: ## every fuzz target for 30 seconds (ARGS="300 wire" for others)
+	@scripts/fuzz $(ARGS)
+
 .PHONY: generate
 generate: ## the committed generated files: OpenAPI, API client, reference pages
 	@scripts/generate

@@ -6,6 +6,7 @@ pub mod config;
 mod contract;
 pub mod egress;
 pub mod environment;
+pub mod hostile;
 mod local;
 pub mod workspace;
 

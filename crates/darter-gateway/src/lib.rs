@@ -18,6 +18,7 @@ mod connection;
 mod context;
 mod crowd;
 mod directory;
+pub mod hostile;
 mod intake;
 mod listener;
 mod page;

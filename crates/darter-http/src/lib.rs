@@ -8,6 +8,7 @@ mod compress;
 mod console;
 mod cookie;
 mod extract;
+pub mod hostile;
 mod idempotent;
 mod identify;
 mod openapi;

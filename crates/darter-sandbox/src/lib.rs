@@ -14,6 +14,7 @@ mod client;
 mod doctor;
 mod egress;
 mod error;
+pub mod hostile;
 mod inside;
 mod landlock;
 mod launcher;

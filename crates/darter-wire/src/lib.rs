@@ -15,6 +15,7 @@ mod codec;
 mod connection;
 mod error;
 mod exchange;
+pub mod hostile;
 mod lease;
 mod output;
 mod state;

@@ -5,7 +5,7 @@
 
 mod meter;
 mod policy;
-mod request;
+pub(crate) mod request;
 mod vet;
 
 use std::net::{IpAddr, SocketAddr};

@@ -7,6 +7,7 @@ mod app;
 mod control;
 mod dependencies;
 mod engine;
+pub(crate) mod hostile;
 mod instance;
 pub(crate) mod job;
 mod language;

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::unix::pipe::Receiver;
 
 /// Longest line; what is longer is cut and marked.
-const LINE: usize = 8 << 10;
+pub(crate) const LINE: usize = 8 << 10;
 /// Lines per second that are passed on.
 const PER_SECOND: u32 = 500;
 
@@ -30,7 +30,7 @@ pub async fn lines(mut from: impl AsyncRead + Unpin, mut each: impl FnMut(String
 }
 
 #[derive(Default)]
-struct Splitter {
+pub(super) struct Splitter {
     line: Vec<u8>,
     cut: bool,
     window: Option<Instant>,
@@ -39,7 +39,7 @@ struct Splitter {
 }
 
 impl Splitter {
-    fn feed(&mut self, mut input: &[u8], now: Instant, each: &mut impl FnMut(String)) {
+    pub(super) fn feed(&mut self, mut input: &[u8], now: Instant, each: &mut impl FnMut(String)) {
         while let Some(at) = input.iter().position(|byte| *byte == b'\n') {
             self.take(&input[..at]);
             self.emit(now, each);
@@ -83,7 +83,7 @@ impl Splitter {
         }
     }
 
-    fn end(&mut self, each: &mut impl FnMut(String)) {
+    pub(super) fn end(&mut self, each: &mut impl FnMut(String)) {
         if !self.line.is_empty() {
             self.passed = 0;
             self.emit(Instant::now(), each);

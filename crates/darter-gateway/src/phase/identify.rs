@@ -118,7 +118,7 @@ fn authority<B>(request: &Request<B>) -> Option<HeaderValue> {
 }
 
 /// Lower case, without port, final dot and user.
-fn host_name(authority: &HeaderValue) -> String {
+pub(super) fn host_name(authority: &HeaderValue) -> String {
     let text = authority.to_str().unwrap_or_default();
     let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
     let name = match text.strip_prefix('[') {
@@ -142,7 +142,7 @@ fn request_id(inner: &Inner, headers: &HeaderMap, time: darter_core::Millis) -> 
     HeaderValue::try_from(String::from(id)).unwrap_or(HeaderValue::from_static("req_unknown"))
 }
 
-fn wants(headers: &HeaderMap) -> Wants {
+pub(super) fn wants(headers: &HeaderMap) -> Wants {
     let holds = |name: HeaderName, what: &str| {
         headers.get(name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains(what))
     };

@@ -7,6 +7,7 @@ mod cors;
 mod deadline;
 mod forward;
 pub(crate) mod headers;
+pub(crate) mod hostile;
 mod identify;
 mod meter;
 mod route;

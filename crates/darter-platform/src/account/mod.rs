@@ -5,6 +5,7 @@
 pub(crate) mod admin;
 mod avatar;
 mod hash;
+pub(crate) mod hostile;
 mod invitation;
 mod password;
 mod profile;

@@ -5,6 +5,7 @@ mod archive;
 mod archive_test;
 mod create;
 mod export;
+pub(crate) mod hostile;
 mod import;
 mod inspect;
 mod purge;

@@ -81,6 +81,21 @@ impl Resolver for SystemResolver {
     }
 }
 
+/// For [`crate::hostile`]: an answer to a question of ours, whatever follows the question in it.
+pub(super) fn read_hostile(tail: &[u8]) {
+    let Ok(mut packet) = question([1, 2], "a.b", TXT) else { return };
+    let question = packet.clone();
+    packet[2] |= 0x80;
+    if let Some((counts, tail)) = tail.split_first_chunk::<2>() {
+        packet[6..8].copy_from_slice(counts);
+        packet.extend_from_slice(tail);
+    }
+    if let Some(answer) = matching(&packet, &question) {
+        let _ = records(answer, question.len(), TXT);
+        let _ = records(answer, question.len(), CNAME);
+    }
+}
+
 struct Record(String);
 
 fn servers(config: &str) -> Vec<SocketAddr> {

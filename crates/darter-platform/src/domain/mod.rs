@@ -3,6 +3,7 @@
 mod claim;
 pub(crate) mod dns;
 mod host;
+pub(crate) mod hostile;
 mod verify;
 
 pub use claim::{create, list, remove};

@@ -7,6 +7,7 @@
 
 mod documents;
 mod framing;
+pub(crate) mod hostile;
 mod sessions;
 mod typings;
 

@@ -7,6 +7,7 @@
 mod client;
 mod finish;
 mod github;
+pub(crate) mod hostile;
 mod identities;
 mod oidc;
 mod start;

@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod environment;
+pub(crate) mod hostile;
 mod install;
 pub(crate) mod installs;
 pub(crate) mod name;

@@ -10,6 +10,7 @@
 //! quotes, whatever bytes the tenant chose.
 
 mod append;
+pub mod hostile;
 mod index;
 mod line;
 mod search;
