@@ -1,6 +1,9 @@
 //! What the command line prints of texts that others wrote: it never steers a terminal.
 #![no_main]
 
+// For the file below.
+use serde as _;
+
 #[path = "../../crates/darter/src/command/output.rs"]
 #[allow(dead_code)]
 mod output;

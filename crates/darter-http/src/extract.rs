@@ -8,6 +8,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::IntoResponse;
 use bytes::Bytes;
+use darter_core::role::TokenScope;
 use darter_core::{Fault, Kind};
 use darter_platform::{Actor, Platform};
 use http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
@@ -166,6 +167,14 @@ fn broken(error: axum::Error, limit: usize) -> Problem {
     Problem(Fault::invalid("request.body_incomplete", message).caused_by(error))
 }
 
+/// Says so before a file is read of somebody who is not.
+fn signed_in(request: &Request) -> Result<(), Problem> {
+    match request.extensions().get::<Actor>() {
+        Some(actor) if actor.person().is_none() => Ok(actor.require(TokenScope::Read).map(drop)?),
+        Some(_) | None => Ok(()),
+    }
+}
+
 /// An exported app.
 pub struct ZipFile(pub Bytes);
 
@@ -175,6 +184,7 @@ impl<S: Send + Sync> FromRequest<S> for ZipFile {
         if kind_of(&request) != "application/zip" {
             return Err(Problem(wrong_kind("application/zip")));
         }
+        signed_in(&request)?;
         // One byte more than is taken: the use case says it in its own words.
         Ok(Self(read(request, darter_platform::app::ARCHIVE_LIMIT + 1).await?))
     }
@@ -190,6 +200,7 @@ impl<S: Send + Sync> FromRequest<S> for Picture {
         if !kind.starts_with("image/") && kind != "application/octet-stream" {
             return Err(Problem(wrong_kind("image/png, image/jpeg, image/webp or image/gif")));
         }
+        signed_in(&request)?;
         Ok(Self(read(request, darter_platform::account::UPLOAD_LIMIT).await?))
     }
 }

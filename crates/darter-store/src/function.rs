@@ -213,6 +213,18 @@ pub async fn drafts(db: &mut AnyConnection, app: &AppId) -> Result<Vec<(String, 
         .await?)
 }
 
+/// Bytes of all drafts of an app but for one function's.
+pub async fn draft_bytes(db: &mut AnyConnection, app: &AppId, but: &str) -> Result<u64> {
+    let (bytes,): (i64,) = sqlx::query_as(
+        "SELECT CAST(COALESCE(SUM(OCTET_LENGTH(source)), 0) AS BIGINT) FROM functions WHERE app = $1 AND name <> $2",
+    )
+    .bind(app.as_str())
+    .bind(but)
+    .fetch_one(db)
+    .await?;
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
 /// Code of everything live in an app.
 pub async fn live(db: &mut AnyConnection, app: &AppId) -> Result<Vec<LiveCode>> {
     let rows: Vec<(String, i64, String, String, String, String)> = sqlx::query_as(

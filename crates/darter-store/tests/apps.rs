@@ -166,6 +166,9 @@ async fn functions_and_versions_belong_to_one_app(store: &Store) {
     );
     let (shown, source) = version::lookup(&mut tx, &ours, "hello", 1).await.unwrap().unwrap();
     assert_eq!((shown.live, shown.source_bytes, source.as_str()), (true, 11, "// hello ü"));
+    let source = function::lookup(&mut tx, &ours, "hello").await.unwrap().unwrap().source;
+    assert_eq!(function::draft_bytes(&mut tx, &ours, "other").await.unwrap(), source.len() as u64);
+    assert_eq!(function::draft_bytes(&mut tx, &ours, "hello").await.unwrap(), 0);
     assert!(!function::remove(&mut tx, &theirs, "nothing").await.unwrap());
     assert!(function::remove(&mut tx, &ours, "hello").await.unwrap());
     assert!(version::code(&mut tx, &ours, "hello", 1).await.unwrap().is_none(), "versions go with their function");

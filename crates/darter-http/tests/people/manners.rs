@@ -106,6 +106,24 @@ async fn a_body_that_is_none_gets_a_clear_answer() {
 }
 
 #[tokio::test]
+async fn nothing_large_is_read_of_a_stranger() {
+    let test = TestPlatform::start().await;
+    let send = async |method: &str, path: &str, kind: &str, length: usize| {
+        let request = test.browser().request(method, path).header("content-type", kind);
+        let answer = test.browser().send(request.body(Body::from(vec![b' '; length])).unwrap()).await;
+        (answer.status, answer.code().to_owned())
+    };
+    for (method, path, kind, length, status, code) in [
+        ("POST", "/api/v1/apps/import", "application/zip", 1 << 20, 401, "auth.required"),
+        ("PUT", "/api/v1/me/avatar", "image/png", 1 << 20, 401, "auth.required"),
+        ("POST", "/api/v1/auth/signin", "application/json", (16 << 10) + 1, 413, "request.too_large"),
+        ("POST", "/api/v1/auth/signin", "application/json", 16 << 10, 400, "request.body_invalid"),
+    ] {
+        assert_eq!(send(method, path, kind, length).await, (status, code.to_owned()), "{method} {path} {length}");
+    }
+}
+
+#[tokio::test]
 async fn long_texts_are_compressed_for_those_who_take_it() {
     let test = TestPlatform::start().await;
     let browser = test.browser();

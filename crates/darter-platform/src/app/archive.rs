@@ -281,7 +281,7 @@ fn refuse(why: impl std::fmt::Display) -> Fault {
     )
 }
 
-fn too_large(why: impl std::fmt::Display) -> Fault {
+pub(super) fn too_large(why: impl std::fmt::Display) -> Fault {
     Fault::new(
         Kind::TooLarge,
         "app.import_too_large",

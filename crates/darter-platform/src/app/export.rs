@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use darter_core::role::Action;
 use darter_core::{AppId, Fault};
 use darter_store::{dependency, function, secret, variable, version};
+use tokio::sync::Semaphore;
 
 use super::archive::{self, Archive, Manifest, ManifestFunction, ManifestVersion};
 use crate::access::Opened;
@@ -17,8 +18,13 @@ pub struct Exported {
     pub bytes: Vec<u8>,
 }
 
+/// Exports at once: each holds a whole app in memory.
+static PLACES: Semaphore = Semaphore::const_new(4);
+
 /// Packs the app.
 pub async fn export(platform: &Platform, actor: &Actor, id: &AppId) -> Result<Exported, Fault> {
+    // Before anything is opened: who waits must hold no place in the database.
+    let _place = PLACES.acquire().await.map_err(Fault::internal)?;
     let mut opened = Opened::read_as(platform, actor, id, Action::Own).await?;
     let archive = gather(&mut opened).await?;
     let file_name = format!("{id}.zip");

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use super::archive::{self, Archive, ManifestFunction};
 use super::view::show;
 use crate::function::compile::{Built, build, check_sizes, code_bytes, digest, import_cycle};
+use crate::function::save::DRAFT_LIMIT;
 use crate::{Actor, Platform, resource};
 
 /// Imports at once: each holds a whole app in memory.
@@ -68,6 +69,9 @@ pub async fn import(platform: &Arc<Platform>, actor: &Actor, bytes: bytes::Bytes
 /// Everything that costs CPU and needs no store.
 fn prepare(bytes: &[u8]) -> Result<(Archive, Vec<Prepared>), Fault> {
     let mut archive = archive::read(bytes)?;
+    if archive.drafts.values().map(|draft| draft.len() as u64).sum::<u64>() > DRAFT_LIMIT {
+        return Err(archive::too_large(format!("its drafts together are over {DRAFT_LIMIT} bytes")));
+    }
     let (mut prepared, mut sizes) = (Vec::new(), (0, 0));
     for entry in archive.manifest.functions.clone() {
         let live = match archive.live.remove(&entry.name) {

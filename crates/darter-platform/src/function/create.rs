@@ -44,6 +44,7 @@ pub async fn create(
     if function::lookup(&mut opened.tx, app, &input.name).await?.is_some() {
         return Err(taken(&input.name));
     }
+    super::save::check_room(&mut opened.tx, app, (&input.name, &source)).await?;
     let now = platform.clock.now();
     let summary = FunctionSummary {
         id: FunctionId::generate(now, &*platform.random),

@@ -7,7 +7,7 @@ mod inspect;
 mod publish;
 mod remove;
 mod rollback;
-mod save;
+pub(crate) mod save;
 pub(crate) mod swap;
 mod view;
 

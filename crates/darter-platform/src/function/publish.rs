@@ -13,7 +13,7 @@ use darter_store::function::{self, Function, LiveCode};
 use darter_store::version::{self, NewVersion, Version};
 
 use super::compile::{Built, build_aside, check_sizes, code_bytes, digest, import_cycle, warnings};
-use super::save::stale;
+use super::save::{check_room, stale};
 use super::swap;
 use super::view::{self, not_found};
 use crate::access::Opened;
@@ -86,6 +86,9 @@ async fn commit(
     live.insert(name.clone(), built.imports.clone());
     import_cycle(&live)?;
     check_sizes(version::sizes(&mut opened.tx, &app, &name).await?, &function.source, &built)?;
+    if function.summary.revision != read_at {
+        check_room(&mut opened.tx, &app, (&name, &function.source)).await?;
+    }
     let now = platform.clock.now();
     let number = function.summary.last_version + 1;
     let summary = &mut function.summary;

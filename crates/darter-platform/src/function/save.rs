@@ -3,6 +3,7 @@
 use darter_api::function as api;
 use darter_core::function::{validate_methods, validate_name, validate_source};
 use darter_core::{AppId, Fault, Kind};
+use darter_store::Tx;
 use darter_store::function::{self, Function};
 
 use super::compile::digest;
@@ -33,6 +34,9 @@ pub async fn save(
     let mut function = function::lookup(&mut opened.tx, app, name).await?.ok_or_else(|| not_found(name))?;
     if function.summary.revision != save.expected {
         return Err(stale(&function));
+    }
+    if let Some(source) = &save.change.source {
+        check_room(&mut opened.tx, app, (name, source)).await?;
     }
     apply(&mut function, save.change)?;
     let summary = &mut function.summary;
@@ -66,6 +70,22 @@ pub async fn save(
         swap::renamed(platform, app, (name, &function.summary.name)).await;
     }
     Ok(view::show(platform, function))
+}
+
+/// Bytes of all drafts of an app together: whoever exports it or opens an editor holds all of them in memory.
+pub(crate) const DRAFT_LIMIT: u64 = 64 << 20;
+
+/// Refuses a draft for which the app has no room.
+pub(super) async fn check_room(tx: &mut Tx, app: &AppId, (name, source): (&str, &str)) -> Result<(), Fault> {
+    if function::draft_bytes(tx, app, name).await? + source.len() as u64 <= DRAFT_LIMIT {
+        return Ok(());
+    }
+    Err(Fault::conflict(
+        "app.drafts_too_large",
+        format!(
+            "All drafts of this app together would be over {DRAFT_LIMIT} bytes. Nothing was saved. Move large data out of the code, or functions into another app."
+        ),
+    ))
 }
 
 fn apply(function: &mut Function, change: api::UpdateFunction) -> Result<(), Fault> {

@@ -126,6 +126,30 @@ async fn a_new_address_ends_the_resets_that_went_to_the_old_one() {
 }
 
 #[tokio::test]
+async fn what_is_open_ends_with_the_credential_that_opened_it() {
+    let world = TestPlatform::start().await;
+    let administrator = sign_up(&world, "root-of-all").await;
+    let ada = sign_up(&world, "ada").await;
+    let there = sign_in(&world, "ada", PASSWORD, "192.0.2.2").await.unwrap();
+    let program = token(&world, &ada, &[Read]).await;
+    let open = |who: darter_platform::Actor| {
+        let platform = std::sync::Arc::clone(&world.platform);
+        tokio::spawn(async move { darter_platform::credential_ends(&platform, &who).await })
+    };
+    let ended = |task| async { tokio::time::timeout(std::time::Duration::from_secs(20), task).await.is_ok() };
+    let me = actor(&world, &ada).await;
+    let (here, theirs) = (open(me.clone()), open(actor(&world, &there).await));
+    let theirs_too = open(by_token(&world, &program.secret).await.unwrap());
+    account::end_other_sessions(&world.platform, &me).await.unwrap();
+    assert!(ended(theirs).await, "its session was ended");
+    account::remove_token(&world.platform, &me, &program.token.id.parse().unwrap()).await.unwrap();
+    assert!(ended(theirs_too).await, "its token was taken away");
+    assert!(!here.is_finished(), "who ended them goes on");
+    disable(&world, &administrator, &ada, true).await;
+    assert!(ended(here).await, "the account was disabled");
+}
+
+#[tokio::test]
 async fn sessions_are_ones_own_and_end_when_told_or_not_used() {
     let world = TestPlatform::start().await;
     let (ada, bob) = (sign_up(&world, "ada").await, sign_up(&world, "bob").await);
