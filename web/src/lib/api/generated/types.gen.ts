@@ -1284,6 +1284,10 @@ export type Trouble = {
 export type UpdateAccount = {
     display_name?: string | null;
     email?: string | null;
+    /**
+     * Needed for another address by an account that has a password: whoever has the address can reset it.
+     */
+    password?: string | null;
 };
 
 /**
