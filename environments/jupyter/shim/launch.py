@@ -15,7 +15,6 @@ os.environ.pop("LISTEN_FDS", None)
 
 import jupyter_server.serverapp  # noqa: E402
 from jupyterlab.labapp import LabApp  # noqa: E402
-from traitlets.config import Config  # noqa: E402
 
 AHEAD = [
     "jupyter_client.ioloop",
@@ -27,7 +26,6 @@ AHEAD = [
     "jupyter_server_ydoc.app",
     "jupyterlab_server.handlers",
     "notebook_shim",
-    "nbconvert.exporters",
 ]
 
 
@@ -63,35 +61,37 @@ def bind(server: jupyter_server.serverapp.ServerApp) -> bool:
     return True
 
 
-def configuration() -> Config:
-    """What the platform decides. The person's own files in ~/.jupyter come on top, but for these keys."""
-    config = Config()
-    home = os.environ.get("HOME", "/home/user")
-    config.ServerApp.root_dir = home
-    config.ServerApp.open_browser = False
-    config.ServerApp.quit_button = False
-    config.ServerApp.allow_remote_access = True
-    config.ServerApp.port_retries = 0
-    # Light on memory, and the language servers are the environment's business.
-    config.ServerApp.jpserver_extensions = {"jupyter_lsp": False}
-    # Known to the gateway, which adds it to every request that it lets in.
-    config.IdentityProvider.token = os.environ.pop("DARTER_EDITOR_TOKEN", "")
-    config.LabApp.news_url = None
-    config.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
-    config.LabApp.extension_manager = "readonly"
-    # Kernels outlive the tab. The owner says how long an idle one does.
-    config.MappingKernelManager.cull_idle_timeout = int(os.environ.get("DARTER_KERNEL_IDLE_SECONDS", "3600"))
-    config.MappingKernelManager.cull_interval = 60
-    config.MappingKernelManager.cull_connected = False
-    config.MappingKernelManager.cull_busy = False
-    return config
+def words() -> list[str]:
+    """What the platform decides, as words of a command line: they count more than the person's own files in ~/.jupyter.
+    Nobody else sees them."""
+    decided = {
+        "ServerApp.root_dir": os.environ.get("HOME", "/home/user"),
+        "ServerApp.open_browser": False,
+        "ServerApp.quit_button": False,
+        # Its Host is the workspace's; who may come in is the gateway's business.
+        "ServerApp.allow_remote_access": True,
+        "ServerApp.port_retries": 0,
+        # Light on memory, and the language servers are the environment's business.
+        "ServerApp.jpserver_extensions": {"jupyter_lsp": False},
+        # Known to the gateway, which adds it to every request that it lets in.
+        "IdentityProvider.token": os.environ.pop("DARTER_EDITOR_TOKEN", ""),
+        "LabApp.news_url": None,
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        "LabApp.extension_manager": "readonly",
+        # Kernels outlive the tab. The owner says how long an idle one does.
+        "MappingKernelManager.cull_idle_timeout": os.environ.get("DARTER_KERNEL_IDLE_SECONDS", "3600"),
+        "MappingKernelManager.cull_interval": 60,
+        "MappingKernelManager.cull_connected": False,
+        "MappingKernelManager.cull_busy": False,
+    }
+    return [f"--{name}={value}" for name, value in decided.items()]
 
 
 def main() -> None:
     if warm:
         wait()
     jupyter_server.serverapp.ServerApp._bind_http_server = bind
-    LabApp.launch_instance(argv=[], config=configuration())
+    LabApp.launch_instance(argv=words())
 
 
 main()
