@@ -2,7 +2,6 @@
 //! buffered beyond a few pieces: a slow reader slows the program down, a program that does not read slows the writer.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +10,10 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use http::Request;
 use hyper::body::Incoming;
-use rustix::process::{Pid, Signal};
+use rustix::process::Pid;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::process::Command;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -24,10 +22,11 @@ use crate::answer::Answer;
 use crate::attendant::Attendant;
 use crate::fault::Fault;
 use crate::params::Params;
+use crate::program::Piped;
 use crate::terminal::Exit;
 use crate::terminal::pty::{self, Control, Size, Wanted};
 use crate::websocket::{self, Socket};
-use crate::{environment, signal};
+use crate::{program, signal};
 
 /// Largest message inwards.
 const LARGEST: usize = 1 << 20;
@@ -37,8 +36,6 @@ const PIECE: usize = 32 << 10;
 const WAITING: usize = 4;
 /// How long a peer may take to say what to run.
 const FIRST_WORD: Duration = Duration::from_secs(30);
-/// After the program's end, how long its output may be held open by what it left behind.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// The stream numbers of binary frames.
 const STDIN: u8 = 0;
@@ -96,7 +93,6 @@ fn start(attendant: &Arc<Attendant>, params: &Params) -> Result<Program, Fault> 
     let argv: Vec<String> = params.value("argv")?;
     let variables: BTreeMap<String, String> = params.value("env")?;
     let cwd = params.path_if("cwd")?.unwrap_or_else(|| attendant.home.clone());
-    environment::check(&argv, &variables)?;
     if let Some(tty) = params.value::<Option<Columns>>("tty")? {
         attendant.activity.input(Input::Terminal);
         let wanted = Wanted { argv, cwd, variables, size: Size::new(tty.cols, tty.rows) };
@@ -109,20 +105,12 @@ fn start(attendant: &Arc<Attendant>, params: &Params) -> Result<Program, Fault> 
             outputs: vec![(STDOUT, Box::new(running.output))],
         });
     }
-    let mut command = Command::new(&argv[0]);
-    command.args(&argv[1..]).env_clear().envs(environment::of_program(attendant, &variables)).current_dir(&cwd);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let mut child = command.spawn().map_err(|error| environment::not_started(&error, &argv[0], &cwd))?;
-    let leader = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    let pipes = (leader, child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let (Some(leader), Some(input), Some(stdout), Some(stderr)) = pipes else {
-        return Err(Fault::new("program.failed", "the program has no pipes"));
-    };
+    let Piped { child, leader, stdin, stdout, stderr } = program::start(attendant, &argv, &cwd, &variables)?;
     Ok(Program {
         child,
         leader,
         control: None,
-        input: Box::new(input),
+        input: Box::new(stdin),
         outputs: vec![(STDOUT, Box::new(stdout)), (STDERR, Box::new(stderr))],
     })
 }
@@ -147,7 +135,10 @@ async fn run(
         ended = show(&mut program.child, pieces, sink) => ended,
     };
     if ended.is_none() {
-        end(program.child, program.leader, program.control);
+        if let Some(control) = &program.control {
+            control.end();
+        }
+        program::end(program.child, program.leader);
     }
     ended.map(|exit| exit.told(json!({})))
 }
@@ -160,7 +151,7 @@ async fn show(
 ) -> Option<Exit> {
     let mut ended: Option<Exit> = None;
     loop {
-        let patience = if ended.is_some() { LAST_WORDS } else { websocket::QUIET };
+        let patience = if ended.is_some() { signal::LAST_WORDS } else { websocket::QUIET };
         let message = tokio::select! {
             biased;
             piece = tokio::time::timeout(patience, pieces.recv()) => match (piece, ended.take()) {
@@ -180,20 +171,6 @@ async fn show(
         };
         sink.send(message).await.ok()?;
     }
-}
-
-/// SIGHUP, then SIGKILL, to everything it started.
-fn end(mut child: tokio::process::Child, leader: Pid, control: Option<Control>) {
-    if let Some(control) = control {
-        control.end();
-    }
-    tokio::spawn(async move {
-        signal::group(leader, Signal::HUP);
-        signal::group(leader, Signal::CONT);
-        let _ = tokio::time::timeout(signal::GRACE, child.wait()).await;
-        signal::group(leader, Signal::KILL);
-        let _ = child.wait().await;
-    });
 }
 
 async fn read(number: u8, mut output: Box<dyn AsyncRead + Send + Unpin>, pieces: mpsc::Sender<Bytes>) {

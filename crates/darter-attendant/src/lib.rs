@@ -5,7 +5,7 @@
 //! out of a tree that it was told to pack, search or copy; never hold more than a bounded part of anything in memory; and
 //! never let the runtime's only thread wait for a disk. `docs/reference/attendant.md` is its interface.
 
-#![allow(dead_code, reason = "the session's and the snapshots' parts come next")]
+#![allow(dead_code, reason = "the snapshots' parts come next")]
 
 mod activity;
 mod answer;
@@ -24,9 +24,12 @@ mod params;
 mod passed;
 mod ports;
 mod processes;
+mod program;
 mod relay;
 mod route;
+mod search;
 mod serve;
+mod session;
 mod signal;
 mod terminal;
 mod tree;

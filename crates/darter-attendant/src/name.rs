@@ -18,10 +18,14 @@ pub(crate) fn put(object: &mut Map<String, Value>, key: &str, name: &OsStr) {
     };
 }
 
-/// `[name, rest…]`, with the bytes as a last element where the name is no UTF-8.
-pub(crate) fn tuple(name: &OsStr, rest: Value) -> Value {
-    let mut items = vec![Value::from(name.to_string_lossy()), rest];
-    if name.to_str().is_none() {
+/// `[name, type]`, of a link `[name, "link", target]`, of a name that is no UTF-8 `[likeness, type, target, bytes]`.
+pub(crate) fn tuple(name: &OsStr, kind: &str, target: Option<&str>) -> Value {
+    let mut items = vec![Value::from(name.to_string_lossy()), kind.into()];
+    let odd = name.to_str().is_none();
+    if odd || kind == "link" {
+        items.push(target.into());
+    }
+    if odd {
         items.push(STANDARD.encode(name.as_bytes()).into());
     }
     Value::Array(items)

@@ -1,4 +1,4 @@
-//! The marked corner: descriptors that the platform passed, and the one that is passed on to the editor. The only file
+//! The marked corner: descriptors that the platform passed, the one that is passed on to the editor, and one to wait for. The only file
 //! of this crate with `unsafe`; it must never be given a number that came from a request.
 #![allow(unsafe_code)]
 
@@ -7,6 +7,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixListener;
 
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::process::Command;
 
 /// Where the attendant listens.
@@ -48,4 +50,10 @@ pub(crate) fn pass_on(command: &mut Command, socket: &OwnedFd, number: RawFd) ->
         });
     }
     Ok(())
+}
+
+/// Waits until there is something to read from a descriptor that does not block.
+pub(crate) fn readable(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an owned descriptor is the same open file for as long as it lives.
+    unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }.map_err(io::Error::from)
 }

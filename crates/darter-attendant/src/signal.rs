@@ -9,6 +9,9 @@ use crate::fault::Fault;
 /// What a program that is told to go has to finish.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
+/// After a program's end, how long its output may be held open by what it left behind.
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(500);
+
 const NAMES: &[(&str, Signal)] = &[
     ("HUP", Signal::HUP),
     ("INT", Signal::INT),

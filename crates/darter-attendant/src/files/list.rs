@@ -16,7 +16,7 @@ use crate::name;
 use crate::params::Params;
 
 /// Most entries that are told.
-pub(crate) const MOST: usize = 10_000;
+const MOST: usize = 10_000;
 
 pub(crate) async fn answer(request: Request<Incoming>) -> Answer {
     let path: PathBuf = Params::of_query(request.uri()).path("path")?;
@@ -25,7 +25,7 @@ pub(crate) async fn answer(request: Request<Incoming>) -> Answer {
 }
 
 fn list(path: &Path) -> Result<(Vec<Map<String, Value>>, bool), Fault> {
-    let (entries, more) = names(path)?;
+    let (entries, more) = names(path, MOST)?;
     let told = entries.into_iter().filter_map(|(name, _)| {
         // One that went away meanwhile is not there.
         let meta = std::fs::symlink_metadata(path.join(&name)).ok()?;
@@ -44,11 +44,11 @@ fn list(path: &Path) -> Result<(Vec<Map<String, Value>>, bool), Fault> {
 type Named = (OsString, &'static str);
 
 /// Names and types, sorted; and whether there are more.
-pub(crate) fn names(path: &Path) -> Result<(Vec<Named>, bool), Fault> {
+pub(crate) fn names(path: &Path, most: usize) -> Result<(Vec<Named>, bool), Fault> {
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(path).at(path)? {
         let entry = entry.at(path)?;
-        if entries.len() == MOST {
+        if entries.len() == most {
             entries.sort();
             return Ok((entries, true));
         }

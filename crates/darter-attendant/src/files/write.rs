@@ -128,6 +128,12 @@ pub(crate) fn temporary_name() -> String {
     format!(".darter-{}.part", getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id())))
 }
 
+/// Is it one of [`temporary_name`]?
+pub(crate) fn is_temporary(name: &std::ffi::OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b".darter-") && name.ends_with(b".part")
+}
+
 fn sync_folder(target: &Path) -> Result<(), Fault> {
     let folder = target.parent().unwrap_or(Path::new("/"));
     File::open(folder).and_then(|folder| folder.sync_all()).at(folder)

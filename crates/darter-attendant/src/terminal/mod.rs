@@ -17,7 +17,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Child;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
 use crate::answer::{self, Answer};
 use crate::attendant::Attendant;
@@ -32,12 +32,13 @@ pub(crate) use view::View;
 const MOST: usize = 32;
 /// How far a program may print ahead of the fastest viewer.
 const AHEAD: u64 = 128 << 10;
-/// Pieces of input that wait for a program to read them.
-const INPUT: usize = 64;
 /// After the program's end its last output is waited for this long: something else may hold the terminal open.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 /// How long a terminal that a session left is kept, in pieces: a freeze lengthens one of them at most.
 const KEPT_FOR: (u32, Duration) = (60, Duration::from_secs(10));
+
+/// What was typed, and the room that it takes.
+type Typed = (Bytes, OwnedSemaphorePermit);
 
 /// All of them.
 pub(crate) struct Terminals {
@@ -50,7 +51,7 @@ pub(crate) struct Terminal {
     pub(crate) id: u32,
     pub(crate) program: String,
     pub(crate) control: Control,
-    input: mpsc::Sender<Bytes>,
+    input: mpsc::UnboundedSender<Typed>,
     inner: Mutex<Inner>,
     /// Something was printed, or it ended.
     printed: Notify,
@@ -158,7 +159,7 @@ pub(crate) fn open(attendant: &Arc<Attendant>, wanted: &Wanted) -> Result<Arc<Te
         }
     }
     let Running { child, output, input, control } = pty::start(attendant, wanted)?;
-    let (sender, typed) = mpsc::channel(INPUT);
+    let (sender, typed) = mpsc::unbounded_channel();
     let program = wanted.argv[0].rsplit('/').next().unwrap_or_default().to_owned();
     let terminal = {
         let mut all = terminals.lock();
@@ -183,8 +184,8 @@ pub(crate) fn open(attendant: &Arc<Attendant>, wanted: &Wanted) -> Result<Arc<Te
 }
 
 /// Writes what was typed, as fast as the program takes it.
-async fn write(mut input: pty_process::OwnedWritePty, mut typed: mpsc::Receiver<Bytes>) {
-    while let Some(bytes) = typed.recv().await {
+async fn write(mut input: pty_process::OwnedWritePty, mut typed: mpsc::UnboundedReceiver<Typed>) {
+    while let Some((bytes, _room)) = typed.recv().await {
         if input.write_all(&bytes).await.is_err() {
             return;
         }
@@ -196,19 +197,16 @@ async fn run(terminal: Arc<Terminal>, mut output: pty_process::OwnedReadPty, mut
     let mut buffer = vec![0; 8 << 10];
     let mut status = None;
     loop {
-        let read = async {
-            terminal.room().await;
-            output.read(&mut buffer).await
-        };
         let read = match status {
             None => tokio::select! {
-                read = read => read,
+                read = async { terminal.room().await; output.read(&mut buffer).await } => read,
                 ended = child.wait() => {
                     status = Some(ended);
                     continue;
                 }
             },
-            Some(_) => tokio::time::timeout(LAST_WORDS, read).await.unwrap_or(Ok(0)),
+            // What is left is little: it is kept whether there is room or not.
+            Some(_) => tokio::time::timeout(LAST_WORDS, output.read(&mut buffer)).await.unwrap_or(Ok(0)),
         };
         match read {
             Ok(length @ 1..) => terminal.print(&buffer[..length]),
@@ -253,15 +251,11 @@ impl Terminal {
         }
     }
 
-    /// Types; waits while the program does not read.
-    pub(crate) async fn type_in(&self, bytes: Bytes) {
+    /// Types. `room` is held until the program has read it: who hands in little room is held up by a program that does
+    /// not read.
+    pub(crate) fn type_in(&self, bytes: Bytes, room: OwnedSemaphorePermit) {
         // A program that has ended reads nothing any more.
-        let _ = self.input.send(bytes).await;
-    }
-
-    /// Types, unless too much waits already.
-    pub(crate) fn try_type(&self, bytes: Bytes) -> bool {
-        !matches!(self.input.try_send(bytes), Err(mpsc::error::TrySendError::Full(_)))
+        let _ = self.input.send((bytes, room));
     }
 
     pub(crate) fn exit(&self) -> Option<&Exit> {

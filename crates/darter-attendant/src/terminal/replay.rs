@@ -45,8 +45,14 @@ impl Replay {
     /// At most `most` bytes from `place` on, or from the beginning when that is lost; and the place after them.
     pub(crate) fn read(&self, place: u64, most: usize) -> (Bytes, u64) {
         let place = if place < self.start() { self.beginning() } else { place.min(self.end) };
-        let skip = usize::try_from(place - self.start()).unwrap_or(usize::MAX);
-        let bytes: Vec<u8> = self.bytes.range(skip.min(self.bytes.len())..).take(most).copied().collect();
+        let skip = usize::try_from(place - self.start()).unwrap_or(usize::MAX).min(self.bytes.len());
+        let end = self.bytes.len().min(skip.saturating_add(most));
+        let (first, second) = self.bytes.as_slices();
+        let part = |slice: &[u8], from: usize| {
+            let (skip, end) = (skip.saturating_sub(from).min(slice.len()), end.saturating_sub(from).min(slice.len()));
+            skip..end
+        };
+        let bytes = [&first[part(first, 0)], &second[part(second, first.len())]].concat();
         let after = place + bytes.len() as u64;
         (bytes.into(), after)
     }
@@ -70,6 +76,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn what_is_read_piece_by_piece_is_the_end_of_what_was_pushed(
             pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 0..40),

@@ -8,6 +8,7 @@ use futures_util::{SinkExt, StreamExt};
 use http::Request;
 use hyper::body::Incoming;
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::pty::Size;
@@ -20,7 +21,7 @@ use crate::params::Params;
 use crate::signal;
 use crate::websocket::{self, Socket};
 
-/// Largest message of a viewer: a paste.
+/// Largest message of a viewer (a paste), and all that may wait to be read by the program.
 const LARGEST: usize = 1 << 20;
 
 pub(crate) fn upgrade(attendant: Arc<Attendant>, request: Request<Incoming>) -> Answer {
@@ -63,11 +64,15 @@ async fn show(mut view: View, mut sink: SplitSink<Socket, Message>, attendant: &
 
 /// Does what the viewer says, until they are gone.
 async fn obey(mut stream: SplitStream<Socket>, terminal: &Arc<Terminal>, attendant: &Attendant) {
+    let room = Arc::new(Semaphore::new(LARGEST));
     while let Some(Ok(message)) = stream.next().await {
         match message {
             Message::Binary(bytes) => {
                 attendant.activity.input(Input::Terminal);
-                terminal.type_in(bytes).await;
+                let length = u32::try_from(bytes.len().min(LARGEST)).unwrap_or(u32::MAX);
+                // Closed by nobody.
+                let Ok(room) = room.clone().acquire_many_owned(length).await else { return };
+                terminal.type_in(bytes, room);
             }
             // What nobody understands is left out: a newer viewer may say more.
             Message::Text(text) => drop(command(terminal, text.as_str().as_bytes())),

@@ -2,6 +2,8 @@
 //! home of whoever runs the tests.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod session;
+
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -32,6 +34,11 @@ pub struct Attendant {
     program: Child,
 }
 
+/// In memory where there is such a place: these tests make thousands of files.
+pub fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 pub type Socket = WebSocketStream<UnixStream>;
 
 pub struct Reply {
@@ -53,7 +60,7 @@ impl Reply {
 
 impl Attendant {
     pub fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let path = |name: &str| folder.path().join(name);
         let (home, socket, editor) = (path("home"), path("attendant"), path("editor"));
         std::fs::create_dir(&home).unwrap();
@@ -163,15 +170,18 @@ pub async fn next_text(socket: &mut Socket) -> Value {
 
 /// Everything that a terminal prints until it holds `word`.
 pub async fn until(socket: &mut Socket, word: &str) -> String {
-    let mut seen = String::new();
-    while !seen.contains(word) {
+    let mut seen = Vec::new();
+    let mut looked = 0_usize;
+    let holds = |seen: &[u8]| seen.windows(word.len()).any(|window| window == word.as_bytes());
+    while !holds(&seen[looked.saturating_sub(word.len())..]) {
+        looked = seen.len();
         match next(socket).await {
-            Some(Message::Binary(bytes)) => seen.push_str(&String::from_utf8_lossy(&bytes)),
+            Some(Message::Binary(bytes)) => seen.extend_from_slice(&bytes),
             Some(_) => {}
-            None => panic!("ended before `{word}`: {seen}"),
+            None => panic!("ended before `{word}`: {}", String::from_utf8_lossy(&seen)),
         }
     }
-    seen
+    String::from_utf8_lossy(&seen).into_owned()
 }
 
 pub async fn say(socket: &mut Socket, message: impl Into<Message>) {
