@@ -5,17 +5,17 @@
 //! out of a tree that it was told to pack, search or copy; never hold more than a bounded part of anything in memory; and
 //! never let the runtime's only thread wait for a disk. `docs/reference/attendant.md` is its interface.
 
-#![allow(dead_code, reason = "the snapshots' parts come next")]
-
 mod activity;
 mod answer;
 mod attendant;
 mod blocking;
+mod body;
 mod claim;
 mod disk;
 mod editor;
 mod environment;
 mod events;
+mod excludes;
 mod exec;
 mod fault;
 mod files;
@@ -31,6 +31,7 @@ mod search;
 mod serve;
 mod session;
 mod signal;
+pub mod snapshot;
 mod terminal;
 mod tree;
 mod websocket;

@@ -7,14 +7,13 @@ use std::path::{Component, Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use http::Uri;
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::body::collect;
 use crate::fault::Fault;
 
 /// Largest JSON body.
@@ -29,7 +28,7 @@ pub(crate) struct Params(pub(crate) Map<String, Value>);
 impl Params {
     /// Of a body.
     pub(crate) async fn of_body(body: Incoming) -> Result<Self, Fault> {
-        let bytes = collect(body).await?;
+        let bytes = collect(body, JSON_LIMIT).await?;
         Self::of_json(&bytes)
     }
 
@@ -134,14 +133,6 @@ pub(crate) fn last(path: &Path) -> Result<(&Path, &std::ffi::OsStr), Fault> {
         (Some(parent), Some(Component::Normal(name))) => Ok((parent, name)),
         _ => Err(Fault::invalid(format!("{} does not name an entry of a folder", path.display()))),
     }
-}
-
-/// A JSON body, bounded.
-pub(crate) async fn collect(body: Incoming) -> Result<Bytes, Fault> {
-    let limited = Limited::new(body, JSON_LIMIT).collect().await;
-    limited
-        .map(|collected| collected.to_bytes())
-        .map_err(|error| Fault::new("request.too_large", format!("the body could not be read: {error}")))
 }
 
 #[cfg(test)]

@@ -19,7 +19,9 @@ const LISTENING: &str = "0A";
 pub(crate) struct Port {
     pub(crate) port: u16,
     pub(crate) address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pid: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
 }
 

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderValue, Request};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use rustix::fs::RenameFlags;
 
@@ -18,6 +17,7 @@ use crate::activity::Input;
 use crate::answer::{self, Answer};
 use crate::attendant::Attendant;
 use crate::blocking::blocking;
+use crate::body::{self, Consume};
 use crate::fault::{AtPath, Fault};
 use crate::params::{self, Params};
 
@@ -54,14 +54,8 @@ pub(crate) async fn answer(attendant: Arc<Attendant>, request: Request<Incoming>
         (None, Some(_)) => return Err(Fault::invalid("If-None-Match is `*` here: only when there is no file yet")),
         (None, None) => Expected::Anything,
     };
-    let mut draft = blocking(move || Draft::new(&path, mode, expected)).await?;
-    let mut body = request.into_body();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Fault::invalid(format!("the content was cut off: {error}")))?;
-        if let Ok(bytes) = frame.into_data() {
-            draft = blocking(move || draft.write(bytes)).await?;
-        }
-    }
+    let draft = blocking(move || Draft::new(&path, mode, expected)).await?;
+    let draft = body::consume(request.into_body(), draft).await?;
     attendant.activity.input(Input::File);
     answer::json(&blocking(move || draft.finish()).await?)
 }
@@ -111,6 +105,12 @@ impl Draft {
         self.finished = true;
         sync_folder(&self.target)?;
         stat::of(&self.target)
+    }
+}
+
+impl Consume for Draft {
+    fn take(self, piece: Bytes) -> Result<Self, Fault> {
+        self.write(piece)
     }
 }
 

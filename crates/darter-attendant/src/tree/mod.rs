@@ -8,7 +8,7 @@ mod under;
 mod walk;
 
 pub(crate) use copy::copy;
-pub(crate) use remove::remove;
+pub(crate) use remove::{clear, remove, remove_at};
 pub(crate) use under::Under;
 pub(crate) use walk::{Found, Step, Walk};
 

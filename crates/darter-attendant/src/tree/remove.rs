@@ -20,9 +20,22 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes what has this name in an open folder.
+pub(crate) fn remove_at(folder: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+    match unlinkat(folder, name, AtFlags::empty()) {
+        Err(Errno::ISDIR) => {}
+        other => return Ok(other?),
+    }
+    clear_walk(Walk::of(rustix::fs::openat(folder, name, super::FOLDER, Mode::empty())?))?;
+    Ok(unlinkat(folder, name, AtFlags::REMOVEDIR)?)
+}
+
 /// Removes all that is in a folder.
 pub(crate) fn clear(folder: &Path) -> io::Result<()> {
-    let mut walk = Walk::new(folder)?;
+    clear_walk(Walk::new(folder)?)
+}
+
+fn clear_walk(mut walk: Walk) -> io::Result<()> {
     while let Some(step) = walk.next()? {
         let (found, flags) = match step {
             Step::Entry(found) if found.kind() == rustix::fs::FileType::Directory => continue,

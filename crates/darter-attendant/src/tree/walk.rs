@@ -44,7 +44,10 @@ struct Frame {
     /// `None`: closed meanwhile, to be opened again when it is needed.
     folder: Option<OwnedFd>,
     /// The folder itself, in its parent.
-    found: Found,
+    name: CString,
+    stat: Stat,
+    /// How much of the walk's path leads to it: ten thousand levels must not hold ten thousand paths.
+    path: usize,
     names: Names,
     next: usize,
 }
@@ -52,6 +55,8 @@ struct Frame {
 pub(crate) struct Walk {
     root: OwnedFd,
     frames: Vec<Frame>,
+    /// To the folder where we are.
+    path: Vec<u8>,
     /// The folder that was told last and is entered next.
     pending: Option<Found>,
     started: bool,
@@ -66,7 +71,7 @@ impl Walk {
 
     /// Of an open folder.
     pub(crate) fn of(root: OwnedFd) -> Self {
-        Self { root, frames: Vec::new(), pending: None, started: false }
+        Self { root, frames: Vec::new(), path: Vec::new(), pending: None, started: false }
     }
 
     /// Does not enter the folder that was told last.
@@ -77,7 +82,7 @@ impl Walk {
     /// The folder that holds what was told last.
     pub(crate) fn folder(&mut self) -> io::Result<BorrowedFd<'_>> {
         match self.frames.last_mut() {
-            Some(frame) => open_again(&self.root, frame),
+            Some(frame) => open_again(&self.root, &self.path, frame),
             None => Ok(self.root.as_fd()),
         }
     }
@@ -88,8 +93,8 @@ impl Walk {
             let stat = fstat(&self.root)?;
             let folder = descend(self.root.as_fd(), b"")?;
             let names = Names::read(folder.as_fd())?;
-            let found = Found { path: Vec::new(), name: CString::default(), stat };
-            self.frames.push(Frame { folder: Some(folder), found, names, next: 0 });
+            let name = CString::default();
+            self.frames.push(Frame { folder: Some(folder), name, stat, path: 0, names, next: 0 });
         }
         if let Some(found) = self.pending.take()
             && let Err(error) = self.enter(&found)
@@ -99,21 +104,16 @@ impl Walk {
         loop {
             let Some(frame) = self.frames.last_mut() else { return Ok(None) };
             let Some(name) = frame.names.get(frame.next).map(CStr::to_owned) else {
-                let left = self.frames.pop();
-                let Some(parent) = self.frames.last_mut() else { return Ok(None) };
-                if let (None, Some(Frame { folder: Some(folder), .. })) = (&parent.folder, &left) {
-                    parent.folder = above(folder.as_fd(), &parent.found.stat);
-                }
-                return Ok(left.map(|frame| Step::Leave(frame.found)));
+                return Ok(self.leave().map(Step::Leave));
             };
             frame.next += 1;
-            let mut path = Vec::with_capacity(frame.found.path.len() + name.count_bytes() + 1);
-            if !frame.found.path.is_empty() {
-                path.extend_from_slice(&frame.found.path);
+            let mut path = Vec::with_capacity(self.path.len() + name.count_bytes() + 1);
+            if !self.path.is_empty() {
+                path.extend_from_slice(&self.path);
                 path.push(b'/');
             }
             path.extend_from_slice(name.to_bytes());
-            let folder = match open_again(&self.root, frame) {
+            let folder = match open_again(&self.root, &self.path, frame) {
                 Ok(folder) => folder,
                 // The folder itself is gone, and with it the rest of its names.
                 Err(_) => {
@@ -129,7 +129,7 @@ impl Walk {
                     }
                     return Ok(Some(Step::Entry(found)));
                 }
-                Err(Errno::NOENT) => {}
+                Err(Errno::NOENT | Errno::ACCESS) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -137,12 +137,28 @@ impl Walk {
 
     fn enter(&mut self, found: &Found) -> io::Result<()> {
         let folder = openat(self.folder()?, &found.name, FOLDER, Mode::empty())?;
+        // One whose names may be read and not looked up is as good as closed.
+        statat(&folder, c".", AtFlags::SYMLINK_NOFOLLOW)?;
         let names = Names::read(folder.as_fd())?;
         if let Some(far) = self.frames.len().checked_sub(OPEN) {
             self.frames[far].folder = None;
         }
-        self.frames.push(Frame { folder: Some(folder), found: found.clone(), names, next: 0 });
+        self.path.clone_from(&found.path);
+        let (name, path) = (found.name.clone(), found.path.len());
+        self.frames.push(Frame { folder: Some(folder), name, stat: found.stat, path, names, next: 0 });
         Ok(())
+    }
+
+    /// Back to the folder above; `None`: there is none.
+    fn leave(&mut self) -> Option<Found> {
+        let left = self.frames.pop()?;
+        let parent = self.frames.last_mut()?;
+        if let (None, Some(folder)) = (&parent.folder, &left.folder) {
+            parent.folder = above(folder.as_fd(), &parent.stat);
+        }
+        let path = self.path.clone();
+        self.path.truncate(parent.path);
+        Some(Found { path, name: left.name, stat: left.stat })
     }
 }
 
@@ -156,10 +172,10 @@ fn same(folder: &OwnedFd, was: &Stat) -> bool {
     fstat(folder).is_ok_and(|stat| (stat.st_dev, stat.st_ino) == (was.st_dev, was.st_ino))
 }
 
-fn open_again<'a>(root: &OwnedFd, frame: &'a mut Frame) -> io::Result<BorrowedFd<'a>> {
+fn open_again<'a>(root: &OwnedFd, path: &[u8], frame: &'a mut Frame) -> io::Result<BorrowedFd<'a>> {
     if frame.folder.is_none() {
-        let folder = descend(root.as_fd(), &frame.found.path)?;
-        if !same(&folder, &frame.found.stat) {
+        let folder = descend(root.as_fd(), path)?;
+        if !same(&folder, &frame.stat) {
             return Err(io::Error::from(Errno::STALE));
         }
         frame.folder = Some(folder);

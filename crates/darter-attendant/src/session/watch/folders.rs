@@ -9,10 +9,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init, remove_watch};
 
 use super::pending::{Change, Pending};
+use crate::excludes::Excludes;
 use crate::fault::Fault;
 use crate::files::write;
 use crate::params;
@@ -44,17 +44,12 @@ pub(super) struct Wanted {
     /// Of a file: nothing but this.
     only: Option<OsString>,
     recursive: bool,
-    excludes: GlobSet,
+    excludes: Excludes,
 }
 
 impl Wanted {
     pub(super) fn new(path: &Path, recursive: bool, excludes: &[String]) -> Result<Self, Fault> {
-        let mut set = GlobSetBuilder::new();
-        for glob in excludes.iter().take(256) {
-            let glob = GlobBuilder::new(glob.trim_start_matches('/')).literal_separator(true).build();
-            set.add(glob.map_err(|error| Fault::invalid(format!("`excludes`: {error}")))?);
-        }
-        let excludes = set.build().map_err(|error| Fault::invalid(format!("`excludes`: {error}")))?;
+        let excludes = Excludes::new(excludes)?;
         let (folder, only) = match std::fs::metadata(path) {
             Ok(meta) if !meta.is_dir() => {
                 let (folder, name) = params::last(path)?;
@@ -67,8 +62,7 @@ impl Wanted {
 
     fn excluded(&self, path: &Path) -> bool {
         let Ok(relative) = path.strip_prefix(&self.folder) else { return false };
-        // A pattern for all that is in a folder (`**/.git/objects/**`) excludes the folder itself.
-        self.excludes.is_match(relative) || self.excludes.is_match(relative.join("\u{1}"))
+        self.excludes.match_path(relative)
     }
 
     fn wants(&self, folder: &Path, name: &OsStr) -> bool {

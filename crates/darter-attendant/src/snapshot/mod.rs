@@ -1,0 +1,6 @@
+//! A home as a stream and back. Made inside, read outside: every line of it is hostile there, and is parsed by the one
+//! strict reader that is here for both sides.
+
+pub mod line;
+pub(crate) mod restore;
+pub(crate) mod take;
