@@ -30,12 +30,12 @@ class Terminal implements vscode.Pseudoterminal {
     if (this.number !== undefined) return this.attach();
     const { columns: cols, rows } = this.size;
     try {
-      const { result } = await this.owner.session.request("terminal.open", { cwd: this.cwd, cols, rows }, { once: true });
+      const { result } = await this.owner.session.request("terminal.open", { cwd: this.cwd, env: {}, cols, rows }, { once: true });
       this.number = result.terminal as number;
       this.owner.opened(this);
     } catch (error) {
+      // It stays open, so that the reason can be read.
       this.written.fire(`${(error as Error).message}\r\n`);
-      this.closed.fire(1);
     }
   }
 
