@@ -2,6 +2,7 @@
 // `npm run mock`, then `npm run dev`. Flags by environment: MOCK_FIRST=1 (no account yet), MOCK_EMPTY=1 (no apps).
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { account, app, apps, dependencies, functions, line, logs, metrics, versions, world } from './mock-data.ts';
+import { lively, workspaceRoutes } from './mock-workspaces.ts';
 
 type Answer = { status?: number; body?: unknown };
 type Call = { method: string; path: string; query: URLSearchParams; body: Record<string, unknown> | null; match: string[] };
@@ -97,6 +98,7 @@ const routes: Route[] = [
   ['PUT', re(`${A}/dependencies`), (call) => ({ status: 202, body: Object.assign(dependencies, call.body, { install: { ...dependencies.install, state: 'running', phase: 'download', output: [] } }) })],
   ['GET', re(`${A}/logs`), (call) => page(logs.filter((item) => !call.query.get('text') || item.message.includes(call.query.get('text') ?? '')).slice(-200).reverse())],
   ['GET', re(`${A}/metrics`), (call) => ({ body: metrics(call.query.get('range') ?? 'day') })],
+  ...workspaceRoutes,
   ['GET', re('/invitations'), () => page(world.invitations)],
   ['POST', re('/invitations'), () => ({ status: 201, body: { invitation: world.invitations[0], code: 'inv-7k2m-9fq4', url: 'http://darter.localhost:7070/sign-up?invitation=inv-7k2m-9fq4' } })],
   ['GET', re('/admin/accounts'), () => page(world.accounts)],
@@ -107,12 +109,16 @@ const routes: Route[] = [
 function stream(response: ServerResponse, path: string): void {
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   let index = 1_000;
+  const workspace = /^\/workspaces\/([^/]+)\/events$/.exec(path)?.[1];
   const install = path.endsWith('/events');
-  const timer = setInterval(() => {
+  const tell = () => {
     index += 1;
-    if (install) response.write(`event: output\ndata: ${JSON.stringify(`fetched package ${index - 1000} of 14`)}\n\n`);
+    if (workspace) response.write(`event: workspace\ndata: ${JSON.stringify(lively(workspace))}\n\n`);
+    else if (install) response.write(`event: output\ndata: ${JSON.stringify(`fetched package ${index - 1000} of 14`)}\n\n`);
     else response.write(`event: log\ndata: ${JSON.stringify(line(index, Date.now()))}\n\n`);
-  }, 900);
+  };
+  tell();
+  const timer = setInterval(tell, 900);
   response.on('close', () => clearInterval(timer));
 }
 

@@ -4,7 +4,7 @@ import type { AppLimits } from './api';
 import type { MessageKey } from './messages/en/index';
 
 export type LimitName = keyof AppLimits;
-export type LimitField = { name: LimitName; min: number; max: number; scale: number; unit: MessageKey | null; step: number };
+export type LimitField<Name extends string = LimitName> = { name: Name; min: number; max: number; scale: number; unit: MessageKey | null; step: number };
 
 const MIB = 1 << 20;
 const plain = (name: LimitName, min: number, max: number): LimitField => ({ name, min, max, scale: 1, unit: null, step: 1 });
@@ -38,10 +38,10 @@ export const groups: { title: MessageKey; text: MessageKey; names: LimitName[] }
   { title: 'set.traffic', text: 'set.traffic_text', names: ['request_body_bytes', 'rate_app', 'rate_client'] },
 ];
 
-export const shownOf = (field: LimitField, value: number): number => Number((value / field.scale).toFixed(3));
-export const valueOf = (field: LimitField, shown: number): number => Math.round(shown * field.scale);
+export const shownOf = (field: LimitField<string>, value: number): number => Number((value / field.scale).toFixed(3));
+export const valueOf = (field: LimitField<string>, shown: number): number => Math.round(shown * field.scale);
 
-export function inRange(field: LimitField, value: number): boolean {
+export function inRange(field: LimitField<string>, value: number): boolean {
   return Number.isFinite(value) && value >= field.min && value <= field.max;
 }
 

@@ -1,5 +1,6 @@
 // The places of the console, in the order of the bar on top and of the command palette. A new place is one line here.
 import LayoutGrid from '@lucide/svelte/icons/layout-grid';
+import SquareTerminal from '@lucide/svelte/icons/square-terminal';
 import type { Component } from 'svelte';
 import type { MessageKey } from './messages/en/index';
 
@@ -13,4 +14,5 @@ export type Place = {
 
 export const places: Place[] = [
   { href: '/', label: 'shell.apps', icon: LayoutGrid, owns: /^\/(apps\/.*|bin)?$/ },
+  { href: '/workspaces', label: 'shell.workspaces', icon: SquareTerminal, owns: /^\/workspaces(\/.*)?$/ },
 ];

@@ -7,6 +7,7 @@ import type {
   DependencyEventsData,
   LanguageConnectData,
   LogTailData,
+  WorkspaceEventsData,
 } from './generated/types.gen';
 import { address, ifMatch, once } from './request';
 import type * as T from './types';
@@ -109,6 +110,22 @@ export const api = {
   logStreamUrl: (app: string, query: T.LogQuery) =>
     address<LogTailData>({ url: '/api/v1/apps/{app}/logs/stream', path: { app }, query: filled(query) }),
   metrics: (app: string, range: T.MetricsRange) => sdk.metricsGet({ path: { app }, query: { range } }),
+
+  workspaces: (desired?: T.WorkspaceDesired) =>
+    as<T.Page<T.Workspace>>(sdk.workspaceList({ query: filled({ desired, limit: 200 }) })),
+  createWorkspace: (body: T.CreateWorkspace) => as<T.Workspace>(sdk.workspaceCreate({ body, headers: once() })),
+  workspace: (workspace: string) => as<T.Workspace>(sdk.workspaceGet({ path: { workspace } })),
+  updateWorkspace: (workspace: string, revision: number, body: T.UpdateWorkspace) =>
+    as<T.Workspace>(sdk.workspaceUpdate({ path: { workspace }, body, headers: ifMatch(revision) })),
+  startWorkspace: (workspace: string) => as<T.Workspace>(sdk.workspaceStart({ path: { workspace } })),
+  stopWorkspace: (workspace: string) => as<T.Workspace>(sdk.workspaceStop({ path: { workspace } })),
+  restartWorkspace: (workspace: string) => as<T.Workspace>(sdk.workspaceRestart({ path: { workspace } })),
+  keepWorkspace: (workspace: string, for_ms?: number) => as<T.Workspace>(sdk.workspaceKeep({ path: { workspace }, body: { for_ms } })),
+  deleteWorkspace: (workspace: string) => as<T.Workspace>(sdk.workspaceDelete({ path: { workspace } })),
+  restoreWorkspace: (workspace: string) => as<T.Workspace>(sdk.workspaceRestore({ path: { workspace } })),
+  purgeWorkspace: (workspace: string) => done(sdk.workspacePurge({ path: { workspace } })),
+  workspaceEventsUrl: (workspace: string) =>
+    address<WorkspaceEventsData>({ url: '/api/v1/workspaces/{workspace}/events', path: { workspace } }),
 
   invitations: () => sdk.invitationList({ query: { limit: 200 } }),
   createInvitation: (body: T.CreateInvitation) => sdk.invitationCreate({ body, headers: once() }),

@@ -57,3 +57,39 @@ export type MetricsRange = 'hour' | 'day' | 'week';
 export type InstallState = 'running' | 'installed' | 'failed' | 'interrupted';
 export type Install = Narrow<G.Install, { state: InstallState }>;
 export type Dependencies = Narrow<G.Dependencies, { install?: Install | null }>;
+
+export type WorkspaceKind = 'named' | 'temporary';
+export type WorkspaceDepth = 'light' | 'full';
+export type WorkspaceDesired = 'awake' | 'asleep' | 'recycled';
+export type WorkspaceState =
+  | 'stopped' | 'queued' | 'starting' | 'pausing' | 'running' | 'frozen' | 'reclaimed' | 'stopping' | 'failed';
+export type WorkspaceAction =
+  | 'open' | 'start' | 'stop' | 'restart' | 'keep' | 'rename' | 'update' | 'snapshot' | 'clone' | 'delete' | 'restore' | 'purge';
+export type WorkspaceLimits = { cpu_millis: number; memory_bytes: number; pids: number; disk_bytes: number };
+export type WorkspaceRest = { freeze_after_ms: number; freeze_open_after_ms: number; stop_after_ms: number; jobs_most_ms: number };
+export type WorkspaceUsage = G.Usage;
+export type WorkspaceNext = G.Next;
+export type Reason = G.Reason;
+export type Offer = Narrow<G.Offer, { action: WorkspaceAction }>;
+/** Named apart from an app's start, whose name in the description of the API it shares. */
+export type WorkspaceStart = { from: string; phases: G.Phase[]; total_us: number };
+export type Trouble = G.Trouble & { last_lines?: string[] };
+export type Observed = Narrow<G.Observed, { state: WorkspaceState; start?: WorkspaceStart | null; trouble?: Trouble | null }>;
+export type Workspace = Narrow<
+  G.Workspace,
+  {
+    kind: WorkspaceKind;
+    depth: WorkspaceDepth;
+    role: Role;
+    desired: WorkspaceDesired;
+    observed: Observed;
+    actions: Offer[];
+    limits: WorkspaceLimits;
+    rest: WorkspaceRest;
+  }
+>;
+export type CreateWorkspace = Narrow<G.CreateWorkspace, { kind?: WorkspaceKind; depth?: WorkspaceDepth }>;
+export type UpdateWorkspace = Narrow<
+  G.UpdateWorkspace,
+  { kind?: WorkspaceKind; depth?: WorkspaceDepth; limits?: WorkspaceLimits; rest?: WorkspaceRest }
+>;

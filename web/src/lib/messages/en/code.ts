@@ -139,5 +139,8 @@ export const code = {
   'phase.wait': 'Wait',
   'phase.queue': 'Queue',
   'phase.claim': 'Claim',
+  'phase.attendant': 'Attendant',
+  'phase.home': 'Home',
+  'phase.editor': 'Editor',
   'phase.none': 'No phases',
 } as const;

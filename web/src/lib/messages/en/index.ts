@@ -9,6 +9,7 @@ import { observe } from './observe';
 import { resources } from './resources';
 import { settings } from './settings';
 import { shell } from './shell';
+import { workspaces } from './workspaces';
 
-export const en = { ...shell, ...auth, ...apps, ...code, ...observe, ...resources, ...settings, ...account, ...admin, ...errors };
+export const en = { ...shell, ...auth, ...apps, ...code, ...observe, ...resources, ...settings, ...account, ...admin, ...workspaces, ...errors };
 export type MessageKey = keyof typeof en;

@@ -12,6 +12,7 @@ export const shell = {
   'shell.sign_out': 'Sign out',
   'shell.places': 'Places',
   'shell.apps': 'Apps',
+  'shell.workspaces': 'Workspaces',
   'shell.switch_app': 'Switch app',
   'shell.skip': 'Skip to the content',
   'palette.title': 'Command palette',

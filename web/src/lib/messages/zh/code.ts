@@ -141,5 +141,8 @@ export const code: Record<keyof typeof source, string> = {
   'phase.wait': '等待',
   'phase.queue': '排队',
   'phase.claim': '领取',
+  'phase.attendant': '代理',
+  'phase.home': '主目录',
+  'phase.editor': '编辑器',
   'phase.none': '无阶段',
 };

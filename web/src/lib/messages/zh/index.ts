@@ -10,7 +10,8 @@ import { observe } from './observe';
 import { resources } from './resources';
 import { settings } from './settings';
 import { shell } from './shell';
+import { workspaces } from './workspaces';
 
 export const zh: Record<MessageKey, string> = {
-  ...shell, ...auth, ...apps, ...code, ...observe, ...resources, ...settings, ...account, ...admin, ...errors,
+  ...shell, ...auth, ...apps, ...code, ...observe, ...resources, ...settings, ...account, ...admin, ...workspaces, ...errors,
 };

@@ -14,6 +14,7 @@ export const shell: Record<keyof typeof source, string> = {
   'shell.sign_out': '退出登录',
   'shell.places': '导航',
   'shell.apps': '应用',
+  'shell.workspaces': '工作区',
   'shell.switch_app': '切换应用',
   'shell.skip': '跳到正文',
   'palette.title': '命令面板',

@@ -1,0 +1,43 @@
+// What is said of a workspace: reasons with their figures, refusals, names.
+import { describe, expect, it } from 'vitest';
+import type { Workspace } from '../src/lib/api';
+import { allowed, freeName, nextLine, phaseNow, refusal } from '../src/lib/workspaces';
+import { limitFields, restFields } from '../src/lib/workspace-limits';
+import { shownOf, valueOf } from '../src/lib/limits';
+
+const workspace = (over: object) => ({ observed: { state: 'running', since: 0 }, actions: [], ...over }) as unknown as Workspace;
+
+describe('what happens next', () => {
+  const at = new Date().setHours(14, 32, 0, 0);
+  it('says what, when and why, with the owner’s own times', () => {
+    expect(nextLine({ state: 'frozen', at, reason: { key: 'quiet', params: { after_ms: 300_000 } } })).toMatch(/^Freezes at 14:32, after 5 mins? with nobody there$/);
+  });
+  it('leaves a reason out that it does not know', () => {
+    expect(nextLine({ state: 'stopped', at, reason: { key: 'moon_is_full', params: {} } })).toBe('Falls asleep at 14:32');
+  });
+});
+
+describe('offers', () => {
+  const one = workspace({ actions: [{ action: 'open', allowed: true }, { action: 'delete', allowed: false, reason: { key: 'role', params: { role: 'editor' } } }] });
+  it('are the server’s, and a refusal has a reason', () => {
+    expect(allowed(one, 'open')).toBe(true);
+    expect(refusal(one, 'open')).toBe('');
+    expect(refusal(one, 'delete')).toContain('Editor');
+    expect(allowed(one, 'purge')).toBe(false);
+  });
+});
+
+it('the phase is told only while it starts', () => {
+  const start = { from: 'pool', phases: [{ name: 'home', us: 1 }], total_us: 1 };
+  expect(phaseNow(workspace({ observed: { state: 'starting', since: 0, start } }))).toBe('Home');
+  expect(phaseNow(workspace({ observed: { state: 'running', since: 0, start } }))).toBe('');
+});
+
+it('a proposed name is free', () => {
+  expect(freeName('VS Code', [])).toBe('VS Code');
+  expect(freeName('VS Code', ['VS Code', 'VS Code 2'])).toBe('VS Code 3');
+});
+
+it('limits survive being shown', () => {
+  for (const field of [...limitFields, ...restFields]) expect(valueOf(field, shownOf(field, field.max))).toBe(field.max);
+});
