@@ -155,9 +155,10 @@ impl Root {
                 _ => {}
             }
         }
-        for path in ["/etc/ssl", "/etc/ld.so.cache", "/etc/ca-certificates", "/etc/alternatives"] {
+        let usual = ["/etc/ssl", "/etc/ld.so.cache", "/etc/ca-certificates", "/etc/alternatives"].map(PathBuf::from);
+        for path in usual.into_iter().chain(package_settings()) {
             // A distribution that keeps one of these elsewhere links to it: the bind shows what the link means.
-            if let Ok(real) = std::fs::canonicalize(path) {
+            if let Ok(real) = std::fs::canonicalize(&path) {
                 self.binds.push(Bind::read_only(real, path));
             }
         }
@@ -171,6 +172,18 @@ impl Root {
             self.files.push(File { at: at.into(), content: content.into() });
         }
     }
+}
+
+/// What packages keep in `/etc` that their programs do not run without, and that says nothing about this machine: Java's
+/// security settings, R's profile, the names of fonts and of terminals.
+pub(crate) fn package_settings() -> Vec<PathBuf> {
+    const NAMES: [&str; 7] = ["R", "fonts", "inputrc", "mime.types", "protocols", "services", "terminfo"];
+    let wanted = |name: &str| NAMES.contains(&name) || (name.starts_with("java-") && name.ends_with("-openjdk"));
+    let entries = std::fs::read_dir("/etc").into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> =
+        entries.filter(|entry| entry.file_name().to_str().is_some_and(wanted)).map(|entry| entry.path()).collect();
+    found.sort();
+    found
 }
 
 /// What a sandbox may use. Every number is a hard wall; none can be "unlimited".

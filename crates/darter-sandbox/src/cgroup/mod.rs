@@ -280,17 +280,34 @@ impl detect::Place {
             controllers = v2::enable(&self.own)?;
         }
         let folder = self.own.join(prefix);
-        match std::fs::create_dir(&folder) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-        let dir = open_path(&folder)?;
-        lock(&dir, &folder)?;
+        let dir = take(&folder)?;
         if self.unified {
             v2::delegate(&folder, &mut controllers);
         }
         Ok((dir, folder, controllers))
+    }
+}
+
+/// Makes our folder, or takes over the one of a launcher that has just ended. That one removes it as the last thing it does:
+/// then what we hold is a folder that is no more, and we make another.
+fn take(folder: &Path) -> io::Result<OwnedFd> {
+    loop {
+        match std::fs::create_dir(folder) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        let dir = match open_path(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            dir => dir?,
+        };
+        lock(&dir, folder)?;
+        let held = rustix::fs::fstat(&dir)?;
+        match rustix::fs::stat(folder) {
+            Ok(there) if (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino) => return Ok(dir),
+            Ok(_) | Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }
 

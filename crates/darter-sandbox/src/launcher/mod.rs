@@ -55,6 +55,8 @@ impl LauncherConfig {
         let mut readable: Vec<PathBuf> =
             ["runtimes", "environments", "apps", "cache"].iter().map(|name| data.join(name)).collect();
         readable.extend(Self::system_folders());
+        // This program is a workspace's attendant, too.
+        readable.extend(std::env::current_exe().and_then(|program| program.canonicalize()));
         Self {
             identity: data.to_path_buf(),
             uid_base: 300_000_000,
@@ -71,6 +73,7 @@ impl LauncherConfig {
             .into_iter()
             .chain(["/etc/ca-certificates", "/etc/alternatives"])
             .map(PathBuf::from)
+            .chain(crate::spec::package_settings())
             .collect()
     }
 
