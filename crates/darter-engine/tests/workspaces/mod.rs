@@ -221,9 +221,17 @@ fn attendant() -> PathBuf {
 /// the first line of a test: it forks.
 pub fn world<F: Future<Output = ()>>(change: impl FnOnce(&mut WorkspacesConfig), test: impl FnOnce(Arc<World>) -> F) {
     let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().canonicalize().unwrap();
+    world_in(&folder.path().canonicalize().unwrap(), change, test);
+}
+
+/// The same over a data directory that may have been used before.
+pub fn world_in<F: Future<Output = ()>>(
+    data: &Path,
+    change: impl FnOnce(&mut WorkspacesConfig),
+    test: impl FnOnce(Arc<World>) -> F,
+) {
     let program = attendant();
-    let mut walls = LauncherConfig::for_data_dir(&data, OWNER);
+    let mut walls = LauncherConfig::for_data_dir(data, OWNER);
     walls.readable.push(program.clone());
     walls.uid_base = 1_200_000_000 + std::process::id() % 1_000_000 * 1_000;
     walls.slots = 64;
@@ -235,7 +243,7 @@ pub fn world<F: Future<Output = ()>>(change: impl FnOnce(&mut WorkspacesConfig),
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let launcher = launcher.connect().await.unwrap();
-        let world = open(&data, config, launcher, &program);
+        let world = open(data, config, launcher, &program);
         test(Arc::clone(&world)).await;
         world.engine.shutdown(5_000).await;
         world.launcher.close().await;

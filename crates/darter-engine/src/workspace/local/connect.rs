@@ -205,6 +205,6 @@ fn late() -> Fault {
 }
 
 fn closing() -> Fault {
-    Fault::new(Kind::Unavailable, "server.closing", "The server is being restarted. Try again in a moment.")
+    Fault::new(Kind::Unavailable, "server.stopping", "The server is starting or stopping. Try again in a moment.")
         .retry_after(3)
 }

@@ -42,6 +42,15 @@ pub struct AttendantProgram {
     pub arguments: Vec<String>,
 }
 
+impl AttendantProgram {
+    /// This very program: `darter attendant`. The launcher of [`LauncherConfig::for_data_dir`] may show it.
+    ///
+    /// [`LauncherConfig::for_data_dir`]: darter_sandbox::LauncherConfig::for_data_dir
+    pub fn this() -> std::io::Result<Self> {
+        Ok(Self { file: std::env::current_exe()?.canonicalize()?, arguments: vec!["attendant".into()] })
+    }
+}
+
 /// A sandbox in which an attendant answers.
 pub(super) struct Unit {
     pub(super) sandbox: Sandbox,

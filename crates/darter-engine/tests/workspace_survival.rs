@@ -1,0 +1,78 @@
+//! Killing the server in the middle loses no saved file.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that can not go on fails, and the victim tells its parent"
+)]
+
+mod workspaces;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use darter_core::workspace::lifecycle::State;
+use workspaces::{world, world_in};
+
+/// Set for the process that is to be killed: where its data is.
+const VICTIM: &str = "DARTER_TEST_VICTIM";
+
+#[test]
+fn a_killed_server_loses_no_saved_file() {
+    if let Some(data) = std::env::var_os(VICTIM) {
+        return victim(data.into());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().canonicalize().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_killed_server_loses_no_saved_file", "--nocapture"])
+        .env(VICTIM, &data)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let said = lines.map_while(Result::ok).find_map(|line| line.split_once("saved in ").map(|(_, id)| id.to_owned()));
+    let id: darter_core::WorkspaceId = said.unwrap().parse().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    world_in(
+        &data,
+        |_| {},
+        |world| async move {
+            world.add(|bundle| bundle.id = id.clone());
+            assert_eq!(world.state(&id), State::Stopped, "everything is, after a kill");
+            assert_eq!(world.sh(&id, "cat saved; ls | wc -l").await, "precious\n101\n");
+        },
+    );
+}
+
+/// Saves, goes on writing, and waits to be killed.
+fn victim(data: std::path::PathBuf) {
+    world_in(
+        &data,
+        |_| {},
+        |world| async move {
+            let id = world.add(|_| {});
+            world.sh(&id, "seq 100 | xargs touch; echo precious > saved; sync -f saved").await;
+            println!("saved in {id}");
+            loop {
+                world.sh(&id, "dd if=/dev/urandom of=/home/user/.noise bs=64k count=16 conv=fsync 2>/dev/null").await;
+            }
+        },
+    );
+}
+
+#[test]
+fn a_server_that_is_told_to_stop_ends_everything_in_order() {
+    world(
+        |_| {},
+        |world| async move {
+            use darter_engine::workspace::Workspaces;
+            let id = world.add(|_| {});
+            // Written and not synced: ending in order writes it out.
+            world.sh(&id, "echo late > late").await;
+            world.engine.shutdown(20_000).await;
+            assert_eq!(world.state(&id), State::Stopped);
+            assert_eq!(world.engine.start(&id).await.unwrap_err().code, "server.stopping");
+        },
+    );
+}
