@@ -4,6 +4,7 @@ import * as vscode from "vscode";
 import type { Session } from "./session.ts";
 
 const KEPT = "terminals";
+const STILL_THERE = 1_500;
 const RESET = "\x1bc";
 
 class Terminal implements vscode.Pseudoterminal {
@@ -73,11 +74,13 @@ class Terminal implements vscode.Pseudoterminal {
     this.owner.session.request("terminal.resize", { terminal: this.number, cols, rows }).catch(() => {});
   }
 
-  /** The person closed it (a page that goes away does not). */
+  /** The person closed it, or the page goes away: a page that is still there in a moment tells the two apart. */
   close(): void {
-    this.owner.forget(this);
-    if (this.number === undefined) return;
-    this.owner.session.request("terminal.close", { terminal: this.number }, { once: true }).catch(() => {});
+    setTimeout(() => {
+      this.owner.forget(this);
+      if (this.number === undefined) return;
+      this.owner.session.request("terminal.close", { terminal: this.number }, { once: true }).catch(() => {});
+    }, STILL_THERE);
   }
 }
 
