@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 pub struct App {
     pub id: String,
     pub name: String,
-    /// `running`, `stopped`, `recycled`
+    /// `running`, `stopping`, `stopped`, `recycled`
     #[schema(value_type = String)]
-    pub state: AppState,
+    pub state: Standing,
     /// The caller's role: `viewer`, `editor`, `owner`.
     #[schema(value_type = String)]
     pub role: Role,
@@ -33,6 +33,29 @@ pub struct App {
     /// Absent in answers to changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub day: Option<Day>,
+}
+
+/// What an app does: what its owner wants, and what still runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    Running,
+    /// Stopped: nothing new is served, and requests in flight have a moment to finish.
+    Stopping,
+    Stopped,
+    Recycled,
+}
+
+impl Standing {
+    /// `draining`: an instance still finishes what it has.
+    pub fn of(wanted: AppState, draining: bool) -> Self {
+        match wanted {
+            AppState::Running => Self::Running,
+            AppState::Stopped if draining => Self::Stopping,
+            AppState::Stopped => Self::Stopped,
+            AppState::Recycled => Self::Recycled,
+        }
+    }
 }
 
 /// The picture of an app's last 24 hours: 96 quarters of an hour, the oldest first.

@@ -125,6 +125,10 @@ pub trait Engine: Send + Sync + 'static {
     async fn draft(&self, app: &AppId, id: &str, function: FunctionCode) -> Result<Lease, Fault>;
     /// A lease on an instance that knows this old version; send requests with pin `<number>`.
     async fn pinned(&self, app: &AppId, function: FunctionCode) -> Result<Lease, Fault>;
+    /// Starts the app's smallest number of instances, when it has one and nothing of it lives: a minimum counts before
+    /// the first request comes. Whether they stand is not waited for, and one that cannot start is tried again only when
+    /// this is called again.
+    fn warm(&self, app: &AppId);
     /// Ends all instances: requests in flight get up to the app's total timeout (at most 10 s) to finish.
     async fn stop(&self, app: &AppId);
     /// Starts anew with a fresh bundle (limits, dependencies changed), old instances drain. Nothing live: nothing happens.

@@ -199,6 +199,47 @@ fn a_minimum_of_instances_is_kept_and_a_restart_replaces_them() {
 }
 
 #[test]
+fn a_minimum_stands_before_the_first_request_and_comes_back_after_a_crash_and_a_stop() {
+    world(
+        |_| {},
+        |world| async move {
+            let limits = AppLimits { instances_min: 2, instances_max: 3, freeze_after_ms: 500, ..AppLimits::default() };
+            let die = "process.kill(process.pid, 'SIGKILL'); await new Promise(() => {})";
+            let app = world.app(limits, &[("f", "return 'ok'"), ("die", die)]);
+            let both = [InstanceState::Frozen, InstanceState::Frozen];
+            world.engine.warm(&app);
+            world.engine.warm(&app);
+            world.stands(&app, &both).await;
+            let lease = world.engine.acquire(&app).await.unwrap();
+            assert_eq!(lease.start.clone().unwrap().from, "frozen");
+            assert!(call_on(&lease, "/die", "").await.is_err());
+            drop(lease);
+            world.apps.told(&app, "signal 9").await;
+            world.stands(&app, &both).await;
+            world.engine.stop(&app).await;
+            assert!(world.engine.status(&app).is_empty());
+            world.engine.warm(&app);
+            world.stands(&app, &both).await;
+        },
+    );
+}
+
+#[test]
+fn warming_an_app_that_is_gone_leaves_nothing() {
+    world(
+        |_| {},
+        |world| async move {
+            let nobody = darter_core::AppId::generate(&darter_core::SystemRandom);
+            world.engine.warm(&nobody);
+            while world.engine.figures().1 > 0 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(world.engine.acquire(&nobody).await.unwrap_err().code, "app.not_found");
+        },
+    );
+}
+
+#[test]
 fn an_unknown_app_is_an_unknown_app() {
     world(
         |_| {},

@@ -7,17 +7,20 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{Steadiness, purge_recycled};
+use crate::app::{Steadiness, keep_all, purge_recycled};
 use crate::{Platform, metrics};
 
 /// How often numbers are written. A crash costs at most this much of them.
 const FLUSH: Duration = Duration::from_secs(15);
+/// How often apps that want instances are given them: one that ended, or could not be started, is missed no longer.
+const KEEP: Duration = Duration::from_secs(2);
 /// How often old things are looked for.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 
 /// Works until `stop`; then writes what is left.
 pub async fn keep_apps(platform: Arc<Platform>, stop: CancellationToken) {
     let mut flush = tokio::time::interval(FLUSH);
+    let mut keep = tokio::time::interval(KEEP);
     let mut sweep = tokio::time::interval(SWEEP);
     let mut steadiness = Steadiness::default();
     loop {
@@ -27,6 +30,7 @@ pub async fn keep_apps(platform: Arc<Platform>, stop: CancellationToken) {
                 said("writing the numbers of apps", metrics::flush_all(&platform).await);
                 said("writing counts of attempts", platform.guesses.write(&platform.store).await);
             }
+            _ = keep.tick() => keep_all(&platform),
             _ = sweep.tick() => {
                 said("removing old numbers of apps", metrics::remove_old(&platform).await);
                 if steadiness.look(platform.clock.now(), Instant::now()) {

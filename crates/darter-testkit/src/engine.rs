@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use darter_core::record::StartPhases;
 use darter_core::{AppId, Fault};
 use darter_engine::{
-    Engine, FunctionCode, InstallProgress, InstallRequest, InstanceStatus, LanguageServer, ProjectFile,
+    Engine, FunctionCode, InstallProgress, InstallRequest, InstanceState, InstanceStatus, LanguageServer, ProjectFile,
 };
 use darter_wire::testing::{Peer, PeerAnswer, PeerRequest};
 use darter_wire::{Connection, Lease};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
 type Handler = Arc<dyn Fn(PeerRequest, PeerAnswer) + Send + Sync>;
 
@@ -23,6 +23,12 @@ pub struct FakeEngine {
     pub refuses_publish: Mutex<bool>,
     /// Publishing waits for a permit.
     pub publish_gate: Semaphore,
+    /// What runs, whatever the app.
+    pub instances: Mutex<Vec<InstanceStatus>>,
+    /// Stopping waits for a permit.
+    pub stop_gate: Semaphore,
+    /// A stop has begun.
+    pub stop_asked: Notify,
     /// The other end of the newest install.
     pub install: Mutex<Option<mpsc::Sender<InstallProgress>>>,
     pub requests: Mutex<Vec<InstallRequest>>,
@@ -36,9 +42,26 @@ impl Default for FakeEngine {
             handler: Mutex::new(Arc::new(|_, answer| answer.respond(200, &[], "ok"))),
             refuses_publish: Mutex::new(false),
             publish_gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            instances: Mutex::default(),
+            stop_gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            stop_asked: Notify::new(),
             install: Mutex::default(),
             requests: Mutex::default(),
         }
+    }
+}
+
+fn instance() -> InstanceStatus {
+    InstanceStatus {
+        id: "1".into(),
+        state: InstanceState::Idle,
+        since: 0,
+        next: None,
+        in_flight: 0,
+        requests_total: 1,
+        memory_bytes: 1,
+        memory_peak_bytes: 1,
+        cpu_usec: 1,
     }
 }
 
@@ -105,8 +128,17 @@ impl Engine for FakeEngine {
         Ok(self.lease())
     }
 
+    fn warm(&self, app: &AppId) {
+        self.note(format!("warm {app}"));
+    }
+
     async fn stop(&self, _app: &AppId) {
         self.note("stop");
+        let draining = InstanceStatus { state: InstanceState::Stopping, ..instance() };
+        *self.instances.lock().unwrap() = vec![draining];
+        self.stop_asked.notify_one();
+        let _permit = self.stop_gate.acquire().await.unwrap();
+        self.instances.lock().unwrap().clear();
     }
 
     async fn restart(&self, _app: &AppId) {
@@ -114,7 +146,7 @@ impl Engine for FakeEngine {
     }
 
     fn status(&self, _app: &AppId) -> Vec<InstanceStatus> {
-        Vec::new()
+        self.instances.lock().unwrap().clone()
     }
 
     async fn install(&self, request: InstallRequest) -> Result<mpsc::Receiver<InstallProgress>, Fault> {

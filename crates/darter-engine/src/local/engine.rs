@@ -66,6 +66,10 @@ impl Engine for LocalEngine {
         self.shared.lease_knowing(app, &Order::Pin { function: &function }.line()).await
     }
 
+    fn warm(&self, app: &AppId) {
+        self.shared.warm(app);
+    }
+
     async fn stop(&self, app: &AppId) {
         self.shared.stop(app, LONGEST_DRAIN).await;
     }
@@ -139,6 +143,26 @@ impl Shared {
             instance.order(line.to_owned()).await;
         }
         Ok(lease)
+    }
+
+    /// One instance, whose bundle says how many more there shall be: the tick sees to those.
+    fn warm(self: &Arc<Self>, app: &AppId) {
+        if self.closing.is_cancelled() {
+            return;
+        }
+        let app = self.app(app);
+        let start = {
+            let mut state = app.state();
+            let live = app.instances().iter().any(|instance| instance.ladder().state != InstanceState::Stopping);
+            let start = !live && state.starting == 0 && state.pause().is_none() && !state.retired;
+            state.starting += u32::from(start);
+            start
+        };
+        if start {
+            self.begin_start(&app);
+        } else {
+            self.retire_if_at_rest(&app);
+        }
     }
 
     async fn stop(&self, app: &AppId, grace: Duration) {

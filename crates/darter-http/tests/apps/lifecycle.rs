@@ -22,7 +22,7 @@ async fn an_app_is_made_stopped_started_and_its_route_follows() {
     let stopped = ada.post(&format!("/apps/{app}/stop"), json!({})).await;
     assert_eq!((stopped.status, &stopped.body["actions"]), (200, &json!(["start", "edit", "rename", "delete"])));
     assert_eq!(running(), Some(false));
-    world.engine_calls("stop").await;
+    assert!(world.engine.take().contains(&"stop".to_owned()));
     assert_eq!(
         ada.post(&format!("/apps/{app}/stop"), json!({})).await.status,
         200,
@@ -33,6 +33,53 @@ async fn an_app_is_made_stopped_started_and_its_route_follows() {
     assert_eq!(running(), Some(true));
     let again = world.restarted().await;
     assert!(again.platform.apps.routes.by_label(&app).unwrap().running, "routes are loaded at the start");
+}
+
+#[tokio::test]
+async fn a_stop_is_answered_when_nothing_runs_and_others_see_it_stopping_until_then() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let app = ada.app("Shop").await;
+    let path = format!("/apps/{app}");
+    let permits = world.engine.stop_gate.forget_permits(usize::MAX);
+    let stop = format!("{path}/stop");
+    let stopping = ada.post(&stop, json!({}));
+    let looking = async {
+        world.engine.stop_asked.notified().await;
+        let seen = ada.get(&path).await;
+        assert_eq!((&seen.body["state"], &seen.body["actions"][0]), (&json!("stopping"), &json!("start")));
+        assert_eq!(ada.get("/apps").await.body["items"][0]["state"], "stopping");
+        assert!(
+            !world.platform.apps.routes.by_label(&app).unwrap().running,
+            "callers are refused from the first moment"
+        );
+        world.engine.stop_gate.add_permits(permits);
+    };
+    let (stopped, ()) = tokio::join!(stopping, looking);
+    assert_eq!((stopped.status, &stopped.body["state"]), (200, &json!("stopped")));
+    assert_eq!(ada.get(&path).await.body["state"], "stopped");
+}
+
+#[tokio::test]
+async fn a_minimum_of_instances_counts_when_it_is_set_at_a_start_and_after_a_kill() {
+    let world = World::new().await;
+    let ada = world.person("ada").await;
+    let (app, other) = (ada.app("Shop").await, ada.app("Other").await);
+    let warm = format!("warm {app}");
+    let path = format!("/apps/{app}");
+    let mut limits = ada.get(&path).await.body["limits"].clone();
+    limits["instances_min"] = json!(1);
+    ada.patch(&path, "\"1\"", json!({ "limits": limits })).await;
+    assert_eq!(world.engine.take(), ["restart".to_owned(), warm.clone()]);
+    ada.post(&format!("{path}/stop"), json!({})).await;
+    darter_platform::app::keep_all(&world.platform);
+    assert_eq!(world.engine.take(), ["stop"], "a stopped app is kept nowhere");
+    ada.post(&format!("{path}/start"), json!({})).await;
+    ada.post(&format!("/apps/{other}/start"), json!({})).await;
+    assert_eq!(world.engine.take(), std::slice::from_ref(&warm));
+    let again = world.restarted().await;
+    darter_platform::app::keep_all(&again.platform);
+    assert_eq!(again.engine.take(), [warm]);
 }
 
 #[tokio::test]

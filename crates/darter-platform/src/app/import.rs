@@ -57,6 +57,7 @@ pub async fn import(platform: &Arc<Platform>, actor: &Actor, bytes: bytes::Bytes
     crate::audit::record(&mut tx, actor, change).await?;
     tx.commit().await?;
     platform.apps.routes.set(&app.id, app.state, app.limits.clone());
+    super::keep(platform, &app.id);
     if !wanted.is_empty()
         && let Err(fault) = resource::start_install(platform, &app.id).await
     {

@@ -44,22 +44,27 @@ pub async fn change(platform: &Platform, actor: &Actor, id: &AppId, event: AppEv
         }
         opened.audit(operation, "", serde_json::json!({})).await?;
         opened.tx.commit().await?;
-        settle(platform, &opened.app.app);
+    } else if event != AppEvent::Stop {
+        return Ok(show(platform, &opened.app, None));
     }
+    // Whoever asks once more for a stop that is under way waits for its end too.
+    settle(platform, &opened.app.app).await;
     Ok(show(platform, &opened.app, None))
 }
 
-/// Makes routes and instances agree with the store.
-fn settle(platform: &Platform, app: &app::App) {
+/// Makes routes and instances agree with the store. A stop is answered when nothing of the app runs any more, which the
+/// engine's grace bounds; when its caller leaves, it goes on.
+async fn settle(platform: &Platform, app: &app::App) {
     platform.apps.routes.set(&app.id, app.state, app.limits.clone());
     platform.apps.bundles.changed(&app.id);
-    match app.state {
-        AppState::Running => {}
-        AppState::Stopped | AppState::Recycled => {
-            // Draining may take seconds; the answer does not wait, the route is closed already.
-            let (engine, id) = (platform.engine.clone(), app.id.clone());
-            platform.tasks.spawn(async move { engine.stop(&id).await });
-        }
+    if app.state == AppState::Running {
+        return super::keep(platform, &app.id);
+    }
+    let (engine, id) = (platform.engine.clone(), app.id.clone());
+    let stopped = platform.tasks.spawn(async move { engine.stop(&id).await });
+    if app.state == AppState::Stopped {
+        // Only a panic in the engine could fail here, and that was logged.
+        let _ = stopped.await;
     }
 }
 

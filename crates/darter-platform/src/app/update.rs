@@ -47,6 +47,7 @@ pub async fn update(
     if limits_changed {
         platform.apps.bundles.changed(id);
         platform.engine.restart(id).await;
+        super::keep(platform, id);
     }
     Ok(show(platform, &opened.app, None))
 }

@@ -4,7 +4,8 @@ use darter_api::app as api;
 use darter_core::AppId;
 use darter_core::app::AppState;
 use darter_core::role::{Action, Decision, can};
-use darter_store::app::MemberApp;
+use darter_engine::{InstanceState, InstanceStatus};
+use darter_store::app::{App, MemberApp};
 
 use crate::Platform;
 
@@ -19,7 +20,7 @@ pub(crate) fn show(platform: &Platform, member: &MemberApp, day: Option<api::Day
     api::App {
         id: app.id.to_string(),
         name: app.name.clone(),
-        state: app.state,
+        state: api::Standing::of(app.state, is_draining(platform, app)),
         role: member.role,
         url: app_url(platform, &app.id),
         functions: member.functions,
@@ -31,6 +32,11 @@ pub(crate) fn show(platform: &Platform, member: &MemberApp, day: Option<api::Day
         recycled_at: app.recycled_at,
         day,
     }
+}
+
+fn is_draining(platform: &Platform, app: &App) -> bool {
+    let ends = |instance: &InstanceStatus| instance.state == InstanceState::Stopping;
+    app.state == AppState::Stopped && platform.engine.status(&app.id).iter().any(ends)
 }
 
 /// What can be done now, by state and by role: no client has to know the rules.
@@ -51,7 +57,6 @@ fn actions(member: &MemberApp) -> Vec<&'static str> {
 mod tests {
     use darter_core::role::Role;
     use darter_core::{AccountId, AppId, SystemRandom};
-    use darter_store::app::App;
 
     use super::*;
 

@@ -19,6 +19,13 @@ pub struct Route {
     pub limits: Arc<AppLimits>,
 }
 
+impl Route {
+    /// It is to have instances before anybody asks.
+    pub fn is_kept(&self) -> bool {
+        self.running && self.limits.instances_min > 0
+    }
+}
+
 /// All routes. About 300 bytes for an app.
 #[derive(Debug, Default)]
 pub struct Routes {
@@ -73,6 +80,11 @@ impl Routes {
     /// Every app that has a route.
     pub fn ids(&self) -> Vec<AppId> {
         self.labels.iter().map(|route| route.app.clone()).collect()
+    }
+
+    /// Every app that is to have instances before anybody asks.
+    pub fn kept(&self) -> Vec<AppId> {
+        self.labels.iter().filter(|route| route.is_kept()).map(|route| route.app.clone()).collect()
     }
 
     /// How many apps have a route, and how many of them are stopped.

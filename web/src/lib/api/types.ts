@@ -20,7 +20,7 @@ export type Token = Narrow<G.Token, { scopes: TokenScope[] }>;
 export type CreateToken = Narrow<G.CreateToken, { scopes: TokenScope[] }>;
 export type CreatedToken = Narrow<G.CreatedToken, { token: Token }>;
 
-export type AppState = 'running' | 'stopped' | 'recycled';
+export type AppState = 'running' | 'stopping' | 'stopped' | 'recycled';
 export type Role = 'viewer' | 'editor' | 'owner';
 export type AppAction = 'start' | 'stop' | 'restart' | 'delete' | 'restore' | 'purge' | 'edit' | 'rename';
 export type AppLimits = {

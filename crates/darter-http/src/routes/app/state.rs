@@ -21,7 +21,7 @@ pub async fn start(
     Ok(Json(change(&platform, &actor, &app, AppEvent::Start).await?))
 }
 
-/// Serves no more requests; those in flight finish.
+/// Serves no more requests; those in flight have up to 10 s to finish, and the answer comes when nothing runs any more.
 #[utoipa::path(post, path = "/apps/{app}/stop", tag = "apps", operation_id = "app.stop", params(("app" = String, Path)),
     responses((status = 200, description = "The app", body = App)))]
 pub async fn stop(
