@@ -11,7 +11,7 @@ use crate::app::{Steadiness, keep_all, purge_recycled};
 use crate::{Platform, metrics};
 
 /// How often numbers are written. A crash costs at most this much of them.
-const FLUSH: Duration = Duration::from_secs(15);
+const FLUSH: Duration = Duration::from_secs(2);
 /// How often apps that want instances are given them: one that ended, or could not be started, is missed no longer.
 const KEEP: Duration = Duration::from_secs(2);
 /// How often old things are looked for.

@@ -14,6 +14,7 @@ use darter_core::{AppId, Clock};
 use dashmap::DashMap;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use super::durable::Durability;
 use super::index::AppLog;
 use super::line::{self, Line};
 use super::{LogOptions, sweep};
@@ -79,7 +80,7 @@ impl LogStore {
             pending: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
         });
-        let writer = Writer { shared: Arc::clone(&shared), messages, total: 0 };
+        let writer = Writer { shared: Arc::clone(&shared), messages, total: 0, durability: Durability::start()? };
         std::thread::Builder::new().name("darter-logs".into()).spawn(move || writer.work())?;
         Ok(Self { inner: Arc::new(Inner { shared, queue }) })
     }
@@ -138,6 +139,7 @@ struct Writer {
     messages: mpsc::UnboundedReceiver<Message>,
     /// Bytes of all apps on disk.
     total: u64,
+    durability: Durability,
 }
 
 impl Writer {
@@ -194,7 +196,7 @@ impl Writer {
         let log = self.shared.app(app)?;
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         let before = log.bytes();
-        let written = log.write(records, self.shared.options.segment_bytes());
+        let written = log.write(records, self.shared.options.segment_bytes(), &self.durability);
         if written.is_err() {
             *self.shared.lost.entry(app.clone()).or_default() += lost;
         }

@@ -1,11 +1,11 @@
 //! What is known in memory about one app's segments. Loaded from disk at the first use of the app.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use darter_core::record::LogRecord;
 
+use super::durable::{Durability, Noted};
 use super::line::{self, Line};
 use super::segment::{self, Summary};
 
@@ -15,7 +15,7 @@ pub struct AppLog {
     folder: PathBuf,
     sealed: Vec<Summary>,
     current: Summary,
-    file: Option<File>,
+    file: Option<Noted>,
 }
 
 impl AppLog {
@@ -49,7 +49,12 @@ impl AppLog {
     }
 
     /// Writes records as one piece. On an error nothing of them stays.
-    pub fn write(&mut self, records: Vec<LogRecord>, segment_bytes: u64) -> io::Result<Vec<Line>> {
+    pub fn write(
+        &mut self,
+        records: Vec<LogRecord>,
+        segment_bytes: u64,
+        durability: &Durability,
+    ) -> io::Result<Vec<Line>> {
         if self.current.bytes >= segment_bytes {
             self.rotate()?;
         }
@@ -63,17 +68,18 @@ impl AppLog {
             lines.push(Line { cursor, record });
         }
         next.bytes += buffer.len() as u64;
-        self.write_bytes(&buffer)?;
+        self.write_bytes(&buffer, durability)?;
         self.current = next;
         Ok(lines)
     }
 
-    fn write_bytes(&mut self, buffer: &[u8]) -> io::Result<()> {
-        let file = match &mut self.file {
+    fn write_bytes(&mut self, buffer: &[u8], durability: &Durability) -> io::Result<()> {
+        let noted = match &mut self.file {
             Some(file) => file,
-            None => self.file.insert(segment::open_for_append(&self.folder, &self.current)?),
+            None => self.file.insert(Noted::new(segment::open_for_append(&self.folder, &self.current)?)),
         };
-        let written = file.write_all(buffer);
+        let written = (&*noted.file).write_all(buffer);
+        durability.note(noted);
         if written.is_err() {
             // Half of it may be there: the next opening cuts the file back to the last whole line.
             self.file = None;

@@ -10,6 +10,7 @@
 //! quotes, whatever bytes the tenant chose.
 
 mod append;
+mod durable;
 pub mod hostile;
 mod index;
 mod line;
@@ -71,7 +72,7 @@ impl LogStore {
         self.inner.tails.entry(app.clone()).or_insert_with(|| broadcast::channel(1_024).0).subscribe()
     }
 
-    /// Returns when everything appended before the call is on disk and with the subscribers.
+    /// Returns when everything appended before the call is in its file and with the subscribers.
     pub async fn flush(&self) {
         let (done, wait) = oneshot::channel();
         if self.inner.queue.send(append::Message::Flush(done)).is_ok() {
