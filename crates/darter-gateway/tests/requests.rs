@@ -85,6 +85,18 @@ async fn other_tokens_are_the_apps_own() {
 }
 
 #[tokio::test]
+async fn editors_find_the_platform_behind_the_apps_own_doors() {
+    let house = House::start(|request, answer| async move { answer.respond(200, &[], request.target) }).await;
+    let answer = house.get("/_/typing/package?packageName=x", "Origin: https://ide.example.org\r\n").await;
+    assert!(answer.text().starts_with("console /_/apps/abcdefghjk/typing/package for"), "{}", answer.text());
+    assert_eq!(answer.header("access-control-allow-origin"), "https://ide.example.org");
+    assert_eq!(house.directory.acquired.load(Ordering::SeqCst), 0, "the app sleeps on");
+    assert_eq!(house.get("/_/healthz", "").await.text(), "/_/healthz");
+    house.directory.set_state(RouteState::Stopped);
+    assert_eq!(house.get("/_/lsp", "").await.code(), "app.stopped");
+}
+
+#[tokio::test]
 async fn insane_request_ids_are_replaced() {
     let house = House::start(mirror).await;
     for bad in ["short", "has space in it", "quote\"quote", "<script>alert</script>", &"a".repeat(129)] {

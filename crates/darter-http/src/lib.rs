@@ -34,6 +34,7 @@ pub fn router(platform: Arc<Platform>) -> axum::Router {
         .layer(from_fn_with_state(Arc::clone(&platform), idempotent::keep))
         .layer(from_fn_with_state(Arc::clone(&platform), identify::identify))
         .with_state(Arc::clone(&platform));
+    let api = api.merge(routes::laf().with_state(Arc::clone(&platform)));
     api.fallback(console::serve)
         .layer(compress::layer())
         .layer(from_fn_with_state(shield::Shield::new(platform.config.https()), shield::shield))

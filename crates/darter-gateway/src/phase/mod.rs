@@ -5,6 +5,7 @@ pub(crate) mod answer;
 mod body;
 mod cors;
 mod deadline;
+mod develop;
 mod forward;
 pub(crate) mod headers;
 pub(crate) mod hostile;
@@ -117,6 +118,10 @@ async fn attempt(
     // Admit.
     route::check_state(app)?;
     inner.buckets.take(&app.app, context.client, &app.limits, context.began)?;
+    if let Some(uri) = develop::door(request.uri(), &app.app) {
+        *request.uri_mut() = uri;
+        return Ok(serve_console(inner, context, request).await);
+    }
     let length = match admit::check_length(request.headers(), app.limits.request_body_bytes) {
         Ok(length) => length,
         Err(problem) => {

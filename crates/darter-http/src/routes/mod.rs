@@ -23,6 +23,8 @@ use std::sync::Arc;
 use darter_platform::Platform;
 use utoipa_axum::router::OpenApiRouter;
 
+pub use language::laf;
+
 /// People: signing in, oneself, invitations, the server.
 pub fn accounts() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()

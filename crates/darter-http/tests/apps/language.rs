@@ -1,6 +1,7 @@
 //! The language server over a real WebSocket.
 
 use futures_util::{SinkExt, StreamExt};
+use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
@@ -73,4 +74,47 @@ async fn types_of_the_sdk_are_given_to_members() {
             && file["text"].as_str().unwrap().contains("FunctionContext")),
         "{typings}"
     );
+}
+
+#[tokio::test]
+async fn editors_made_for_laf_speak_with_a_personal_token() {
+    let world = World::new().await;
+    let (ada, eve) = (world.person("ada").await, world.person("eve").await);
+    let app = ada.app("Shop").await;
+    ada.function(&app, "api/users", "export default () => 1").await;
+    let address = world.listen().await;
+    let connect = async |protocol: Option<&str>| {
+        let mut request = format!("ws://{address}/_/apps/{app}/lsp").into_client_request().unwrap();
+        if let Some(protocol) = protocol {
+            request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
+        }
+        tokio_tungstenite::connect_async(request).await
+    };
+    for token in [None, Some("dat_nobody"), Some(eve.token())] {
+        assert!(connect(token).await.is_err(), "{token:?}");
+    }
+    let (mut socket, answer) = connect(Some(ada.token())).await.unwrap();
+    assert_eq!(answer.headers()["sec-websocket-protocol"], ada.token());
+    let message = r#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#;
+    socket.send(Message::text(message)).await.unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap(), Message::text(message));
+
+    let typing = async |token: &str, name: &str| {
+        let path = format!("/_/apps/{app}/typing/package?packageName={name}");
+        world.anonymous().outside(&path, &[("x-laf-develop-token", token)]).await
+    };
+    assert_eq!(typing("dat_nobody", "@/api/users").await.status, 401);
+    assert_eq!(typing(eve.token(), "@/api/users").await.code(), "app.not_found");
+    let own = typing(ada.token(), "@/api/users").await.body;
+    assert_eq!((&own["code"], &own["data"][0]["path"]), (&json!(0), &json!("api/users.ts")));
+    assert_eq!(own["data"][0]["content"], "export default () => 1");
+    let sdk = typing(ada.token(), "@lafjs/cloud").await.body;
+    assert!(
+        sdk["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|file| file["content"].as_str().unwrap().contains("FunctionContext"))
+    );
+    assert_eq!(typing(ada.token(), "lodash").await.body["code"], 1);
 }

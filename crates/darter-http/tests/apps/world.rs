@@ -302,6 +302,12 @@ impl<'a> Person<'a> {
         self.answer(request.unwrap()).await
     }
 
+    /// A read outside the API, by whoever the headers say.
+    pub async fn outside(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
+        self.answer(request.body(Body::empty()).unwrap()).await
+    }
+
     pub async fn send_raw(&self, method: &str, path: &str, body: &'static str) -> Answer {
         self.answer(self.request(method, path, &[("content-type", "application/json")]).body(Body::from(body)).unwrap())
             .await

@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 pub use documents::Change;
 pub use framing::MESSAGE_LIMIT;
 pub use sessions::{Changes, LanguageSessions, Place};
-pub use typings::{Typing, typings};
+pub use typings::{Typing, package, typings};
 
 use crate::access::Opened;
 use crate::{Actor, Platform};

@@ -30,7 +30,12 @@ pub fn router() -> Router<Arc<Platform>> {
 
 fn token(headers: &HeaderMap, name: HeaderName) -> Result<&str, Fault> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim).filter(|token| !token.is_empty()).ok_or_else(
-        || Fault::unauthenticated("auth.required", "A develop token is needed: a personal access token of this server."),
+        || {
+            Fault::unauthenticated(
+                "auth.required",
+                "A develop token is needed: a personal access token of this server.",
+            )
+        },
     )
 }
 

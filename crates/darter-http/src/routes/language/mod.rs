@@ -1,5 +1,7 @@
 //! The language server over a WebSocket, and types for editors without one.
 
+mod laf;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -16,6 +18,8 @@ use utoipa_axum::routes;
 
 use crate::extract::{Caller, Path, SameOrigin, Server};
 use crate::problem::Problem;
+
+pub use laf::router as laf;
 
 /// Routes of the language server.
 pub fn router() -> OpenApiRouter<Arc<Platform>> {
