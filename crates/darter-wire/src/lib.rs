@@ -19,6 +19,7 @@ pub mod hostile;
 mod lease;
 mod output;
 mod state;
+mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -9,7 +9,7 @@
 //! An entry lives until both handles (receiver and sink) are dropped, so a number is never taken by two streams.
 //! Memory is bounded: windows per stream, a cap on what is received and not yet taken, a cap on what waits to be written.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::task::{Context, Poll, Waker};
 
@@ -19,6 +19,7 @@ use crate::asked::{Asked, Note};
 use crate::codec::{self, FLAG_END, FLAG_UPGRADE, HEADER, Header, Kind, ResponseHead};
 use crate::exchange::{Begin, RequestHead};
 use crate::output::Output;
+use crate::stream::{Stream, remember};
 use crate::{CloseReason, MAX_STREAMS, Violation, WINDOW, WireError, reset};
 
 /// Bytes received and not yet taken, over all streams, above which the socket is not read any more.
@@ -36,8 +37,6 @@ const STRAY_LIMIT: u64 = 1 << 30;
 const COPY_UP_TO: usize = 16 << 10;
 /// Requests that are named when their answers do not come.
 const UNANSWERED: usize = 8;
-/// Chunks that wait for the consumer before they are merged into one.
-const MERGE_ABOVE: usize = 256;
 
 /// Is the connection usable?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,45 +44,6 @@ pub enum Phase {
     Open,
     Draining,
     Closed(CloseReason),
-}
-
-#[derive(Debug)]
-struct Stream {
-    /// Where its REQUEST begins in the whole output.
-    begins_at: u64,
-    upgrade: bool,
-    responded: bool,
-    head: Option<Box<(ResponseHead, bool)>>,
-    received: VecDeque<Bytes>,
-    received_end: bool,
-    /// Bytes that the runtime may still send; RESPONSE bodies may take it below zero.
-    receive_window: i64,
-    /// Taken by the consumer, not yet given back.
-    credit: usize,
-    send_window: usize,
-    sent_end: bool,
-    /// In the connection's list of those that wait for room.
-    congested: bool,
-    failure: Option<WireError>,
-    receiver: Option<Waker>,
-    sender: Option<Waker>,
-    receiver_alive: bool,
-    sink_alive: bool,
-    note: Note,
-}
-
-impl Stream {
-    fn wake(&mut self, wakers: &mut Vec<Waker>) {
-        wakers.extend(self.receiver.take());
-        wakers.extend(self.sender.take());
-    }
-
-    fn fail(&mut self, failure: WireError, wakers: &mut Vec<Waker>) {
-        if self.failure.is_none() {
-            self.failure = Some(failure);
-        }
-        self.wake(wakers);
-    }
 }
 
 /// Stream numbers rise one by one: one multiplication spreads them well enough.
@@ -470,99 +430,5 @@ impl State {
         }
         self.output = Output::default();
         wakers.extend(self.driver.take());
-    }
-}
-
-impl Stream {
-    fn opened(begins_at: u64, upgrade: bool, sent_end: bool, note: Note) -> Self {
-        Self {
-            begins_at,
-            upgrade,
-            responded: false,
-            head: None,
-            received: VecDeque::new(),
-            received_end: false,
-            receive_window: WINDOW as i64,
-            credit: 0,
-            send_window: WINDOW,
-            sent_end,
-            congested: false,
-            failure: None,
-            receiver: None,
-            sender: None,
-            receiver_alive: true,
-            sink_alive: false,
-            note,
-        }
-    }
-
-    fn widen(&mut self, credit: u32, wakers: &mut Vec<Waker>) -> Result<(), Violation> {
-        let widened = self.send_window.saturating_add(credit as usize);
-        // A whole body may have been queued with the request, so a stream that has sent everything gets credit too.
-        if widened > WINDOW && !self.sent_end {
-            return Err(Violation::WindowOverflow);
-        }
-        self.send_window = widened.min(WINDOW);
-        wakers.extend(self.sender.take());
-        Ok(())
-    }
-
-    fn respond(&mut self, frame: codec::ResponseFrame, wakers: &mut Vec<Waker>) -> Result<(), Violation> {
-        if self.responded {
-            return Err(Violation::SecondResponse);
-        }
-        if frame.upgraded && !self.upgrade {
-            return Err(Violation::UnknownFlags);
-        }
-        self.responded = true;
-        self.received_end = frame.end;
-        self.receive_window -= i64::try_from(frame.body.len()).unwrap_or(i64::MAX);
-        if !frame.body.is_empty() {
-            self.received.push_back(frame.body);
-        }
-        self.head = Some(Box::new((frame.head, frame.upgraded)));
-        wakers.extend(self.receiver.take());
-        Ok(())
-    }
-
-    fn take_data(&mut self, payload: Bytes, wakers: &mut Vec<Waker>) -> Result<(), Violation> {
-        if !self.responded || self.received_end {
-            return Err(Violation::OutOfOrder);
-        }
-        self.receive_window -= i64::try_from(payload.len()).unwrap_or(i64::MAX);
-        if self.receive_window < 0 {
-            return Err(Violation::WindowExceeded);
-        }
-        if self.received.len() >= MERGE_ABOVE {
-            self.merge_received();
-        }
-        self.received.push_back(payload);
-        wakers.extend(self.receiver.take());
-        Ok(())
-    }
-
-    /// Frames of one byte each would cost a hundred times their size: many small chunks become one.
-    fn merge_received(&mut self) {
-        let mut whole = BytesMut::with_capacity(self.received.iter().map(Bytes::len).sum());
-        for chunk in self.received.drain(..) {
-            whole.extend_from_slice(&chunk);
-        }
-        self.received.push_back(whole.freeze());
-    }
-
-    fn take_end(&mut self, wakers: &mut Vec<Waker>) -> Result<(), Violation> {
-        if !self.responded || self.received_end {
-            return Err(Violation::OutOfOrder);
-        }
-        self.received_end = true;
-        wakers.extend(self.receiver.take());
-        Ok(())
-    }
-}
-
-fn remember(place: &mut Option<Waker>, cx: &mut Context<'_>) {
-    match place {
-        Some(waker) if waker.will_wake(cx.waker()) => {}
-        Some(_) | None => *place = Some(cx.waker().clone()),
     }
 }

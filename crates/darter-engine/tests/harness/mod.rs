@@ -113,7 +113,8 @@ impl World {
         call_on(&lease, target, "").await.unwrap()
     }
 
-    /// Resolves when the app's instances stand like this.
+    /// Resolves when the app's instances stand like this. The engine tells nobody about a step on the ladder: a request
+    /// takes two of them, and telling would cost every request what only a test would hear. So this looks again.
     pub async fn stands(&self, app: &AppId, states: &[InstanceState]) {
         loop {
             let now: Vec<InstanceState> = self.engine.status(app).iter().map(|status| status.state).collect();
