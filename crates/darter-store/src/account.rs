@@ -27,6 +27,17 @@ pub struct Account {
 type Row =
     (String, String, Option<String>, i64, String, Option<String>, i64, i64, Option<String>, i64, i64, Option<i64>);
 
+/// Whole rows, in the order of [`Row`].
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, username, email, email_verified, display_name, password, administrator, disabled, avatar, \
+             created_at, updated_at, last_seen_at FROM accounts ",
+            $which
+        )
+    };
+}
+
 fn account(row: Row) -> Result<Account> {
     let (
         id,
@@ -115,36 +126,23 @@ pub async fn seen(db: &mut AnyConnection, id: &AccountId, now: Millis) -> Result
 
 /// Oneself.
 pub async fn lookup(db: &mut AnyConnection, id: &AccountId) -> Result<Option<Account>> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT id, username, email, email_verified, display_name, password, administrator, disabled, avatar,
-                created_at, updated_at, last_seen_at FROM accounts WHERE id = $1",
-    )
-    .bind(id.as_str())
-    .fetch_optional(db)
-    .await?;
+    let row: Option<Row> = sqlx::query_as(select!("WHERE id = $1")).bind(id.as_str()).fetch_optional(db).await?;
     row.map(account).transpose()
 }
 
 /// For signing in: by user name, or by address (which has an `@`, and a user name has none).
 pub async fn by_login(db: &mut AnyConnection, login: &str) -> Result<Option<Account>> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT id, username, email, email_verified, display_name, password, administrator, disabled, avatar,
-                created_at, updated_at, last_seen_at FROM accounts WHERE username = $1 OR email = $1",
-    )
-    .bind(login)
-    .fetch_optional(db)
-    .await?;
+    let row: Option<Row> =
+        sqlx::query_as(select!("WHERE username = $1 OR email = $1")).bind(login).fetch_optional(db).await?;
     row.map(account).transpose()
 }
 
 /// For an administrator: all, the oldest first, after this (time, id).
 pub async fn list(db: &mut AnyConnection, after: Option<(Millis, String)>, limit: u32) -> Result<Vec<(Account, u32)>> {
     let (time, id) = after.unwrap_or((-1, String::new()));
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, username, email, email_verified, display_name, password, administrator, disabled, avatar,
-                created_at, updated_at, last_seen_at
-         FROM accounts WHERE created_at > $1 OR (created_at = $1 AND id > $2) ORDER BY created_at, id LIMIT $3",
-    )
+    let rows: Vec<Row> = sqlx::query_as(select!(
+        "WHERE created_at > $1 OR (created_at = $1 AND id > $2) ORDER BY created_at, id LIMIT $3"
+    ))
     .bind(time)
     .bind(id)
     .bind(i64::from(limit))

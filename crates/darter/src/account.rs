@@ -11,7 +11,8 @@ use serde_json::json;
 
 use crate::bad_configuration;
 use crate::client::{Exit, Failure};
-use crate::command::output::{Output, time};
+use crate::command::output::Output;
+use crate::command::people;
 use crate::config::{Loaded, Sources};
 use crate::up::owner::Identity;
 use crate::up::{data, parts};
@@ -102,17 +103,7 @@ impl Command {
             }
             Self::List => {
                 let accounts = operator.accounts().await.map_err(parts::told)?;
-                out.list(&accounts, &["id", "name", "e-mail", "role", "state", "apps", "last seen"], |one| {
-                    vec![
-                        one.id.clone(),
-                        one.username.clone(),
-                        one.email.clone(),
-                        if one.administrator { "administrator" } else { "" }.into(),
-                        if one.disabled { "disabled" } else { "enabled" }.into(),
-                        one.apps.to_string(),
-                        one.last_seen_at.map_or("never".into(), time),
-                    ]
-                });
+                people::accounts(&out, &accounts);
             }
         }
         Ok(())

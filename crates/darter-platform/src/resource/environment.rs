@@ -8,6 +8,7 @@ use darter_core::{AppId, Fault};
 use darter_store::{Tx, app, secret, variable};
 
 use crate::Platform;
+use crate::access::Opened;
 use crate::app::SERVER_SECRET;
 
 /// Variables and secrets; a secret wins over a variable of the same name.
@@ -30,8 +31,22 @@ pub(crate) fn server_secret(platform: &Platform, app: &app::App) -> Result<Strin
     platform.apps.vault.open(&app.id, SERVER_SECRET, &app.secret)
 }
 
+/// Ends a change of one variable or secret: who did it, the commit, and the instances that run.
+pub(super) async fn conclude(
+    platform: &Platform,
+    mut opened: Opened<'_>,
+    operation: &'static str,
+    name: &str,
+) -> Result<(), Fault> {
+    opened.audit(operation, name, serde_json::json!({})).await?;
+    let app = opened.id().clone();
+    opened.tx.commit().await?;
+    apply(platform, &app).await;
+    Ok(())
+}
+
 /// Brings a committed change into the instances that run. When that fails the app starts anew.
-pub(super) async fn apply(platform: &Platform, app: &AppId) {
+async fn apply(platform: &Platform, app: &AppId) {
     platform.apps.bundles.changed(app);
     let _turn = platform.apps.turns.take(app).await;
     let applied = async {

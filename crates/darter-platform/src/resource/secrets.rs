@@ -5,7 +5,7 @@ use darter_api::resource as api;
 use darter_core::{AppId, Fault};
 use darter_store::secret::{self, SealedSecret};
 
-use super::environment::apply;
+use super::environment::conclude;
 use super::name::{COUNT_LIMIT, validate_value, validate_variable};
 use crate::access::Opened;
 use crate::{Actor, Platform};
@@ -42,9 +42,7 @@ pub async fn set_secret(
     let updated_at = platform.clock.now();
     let account = opened.account.clone();
     secret::set(&mut opened.tx, app, &SealedSecret { name, sealed: &sealed, updated_at, updated_by: &account }).await?;
-    opened.audit("secret.set", name, serde_json::json!({})).await?;
-    opened.tx.commit().await?;
-    apply(platform, app).await;
+    conclude(platform, opened, "secret.set", name).await?;
     Ok(api::Secret { name: name.to_owned(), updated_at, updated_by: actor.name().to_owned() })
 }
 
@@ -57,8 +55,5 @@ pub async fn remove_secret(platform: &Platform, actor: &Actor, app: &AppId, name
             "This app has no secret with this name. See the list of its secrets.",
         ));
     }
-    opened.audit("secret.delete", name, serde_json::json!({})).await?;
-    opened.tx.commit().await?;
-    apply(platform, app).await;
-    Ok(())
+    conclude(platform, opened, "secret.delete", name).await
 }

@@ -6,7 +6,7 @@ use darter_core::role::Action;
 use darter_core::{AppId, Fault};
 use darter_store::variable::{self, Variable};
 
-use super::environment::apply;
+use super::environment::conclude;
 use super::name::{COUNT_LIMIT, validate_value, validate_variable};
 use crate::access::Opened;
 use crate::{Actor, Platform};
@@ -42,9 +42,7 @@ pub async fn set_variable(
     }
     let variable = Variable { name: name.to_owned(), value: input.value, updated_at: platform.clock.now() };
     variable::set(&mut opened.tx, app, &variable).await?;
-    opened.audit("variable.set", name, serde_json::json!({})).await?;
-    opened.tx.commit().await?;
-    apply(platform, app).await;
+    conclude(platform, opened, "variable.set", name).await?;
     Ok(api::Variable { name: variable.name, value: variable.value, updated_at: variable.updated_at })
 }
 
@@ -57,8 +55,5 @@ pub async fn remove_variable(platform: &Platform, actor: &Actor, app: &AppId, na
             "This app has no variable with this name. See the list of its variables.",
         ));
     }
-    opened.audit("variable.delete", name, serde_json::json!({})).await?;
-    opened.tx.commit().await?;
-    apply(platform, app).await;
-    Ok(())
+    conclude(platform, opened, "variable.delete", name).await
 }

@@ -8,7 +8,7 @@ mod domain;
 mod function;
 mod login;
 mod logs;
-mod people;
+pub mod people;
 mod profile;
 mod secret;
 mod token;

@@ -8,7 +8,7 @@ use reqwest::Method;
 
 use super::Context;
 use super::access::print_audit;
-use super::output::time;
+use super::output::{Output, time};
 use crate::client::{Exit, Failure, segment};
 
 #[derive(Debug, Subcommand)]
@@ -55,17 +55,7 @@ impl Command {
         match self {
             Self::Accounts => {
                 let all: Vec<AdminAccount> = context.api.list("/admin/accounts").await?;
-                context.out.list(&all, &["id", "name", "e-mail", "role", "state", "apps", "last seen"], |one| {
-                    vec![
-                        one.id.clone(),
-                        one.username.clone(),
-                        one.email.clone(),
-                        if one.administrator { "administrator" } else { "" }.into(),
-                        if one.disabled { "disabled" } else { "enabled" }.into(),
-                        one.apps.to_string(),
-                        one.last_seen_at.map_or("never".into(), time),
-                    ]
-                });
+                accounts(&context.out, &all);
             }
             Self::Account { name, disabled, administrator } => {
                 let all: Vec<AdminAccount> = context.api.list("/admin/accounts").await?;
@@ -132,4 +122,19 @@ async fn settings(context: &Context, signup: Option<String>, apps: Option<u32>) 
         format!("signup = {signup}\napps_per_account = {}", settings.apps_per_account)
     });
     Ok(())
+}
+
+/// A table of accounts, for whoever looks after the server.
+pub fn accounts(out: &Output, all: &[AdminAccount]) {
+    out.list(all, &["id", "name", "e-mail", "role", "state", "apps", "last seen"], |one| {
+        vec![
+            one.id.clone(),
+            one.username.clone(),
+            one.email.clone(),
+            if one.administrator { "administrator" } else { "" }.into(),
+            if one.disabled { "disabled" } else { "enabled" }.into(),
+            one.apps.to_string(),
+            one.last_seen_at.map_or("never".into(), time),
+        ]
+    });
 }
