@@ -78,7 +78,7 @@ export type App = {
      */
     role: string;
     /**
-     * `running`, `stopped`, `recycled`
+     * `running`, `stopping`, `stopped`, `recycled`
      */
     state: string;
     updated_at: number;
@@ -656,7 +656,7 @@ export type PageApp = {
          */
         role: string;
         /**
-         * `running`, `stopped`, `recycled`
+         * `running`, `stopping`, `stopped`, `recycled`
          */
         state: string;
         updated_at: number;
