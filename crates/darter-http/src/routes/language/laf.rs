@@ -10,14 +10,13 @@ use axum::response::Response;
 use axum::routing::{any, get};
 use axum::{Json, Router};
 use darter_core::{AppId, Fault};
-use darter_platform::language::{self, MESSAGE_LIMIT};
-use darter_platform::{Actor, Platform};
+use darter_platform::{Actor, Platform, language};
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::bridge;
+use super::attach;
 use crate::extract::{Path, Query, Server};
 use crate::problem::Problem;
 
@@ -48,10 +47,8 @@ async fn connect(
 ) -> Result<Response, Problem> {
     let token = token(&headers, SEC_WEBSOCKET_PROTOCOL)?;
     let actor = Actor::by_token(&platform, token).await?;
-    let language = language::open(&platform, &actor, &app).await?;
     // A browser gives up a connection whose subprotocol is not taken.
-    let upgrade = upgrade.protocols([token.to_owned()]).max_message_size(MESSAGE_LIMIT).max_frame_size(MESSAGE_LIMIT);
-    Ok(upgrade.on_upgrade(move |socket| bridge(socket, language)))
+    attach(platform, actor, &app, upgrade.protocols([token.to_owned()])).await
 }
 
 #[derive(Debug, Deserialize)]

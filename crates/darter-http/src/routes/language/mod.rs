@@ -9,7 +9,7 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use darter_core::AppId;
 use darter_platform::language::{self, Changes, Language, MESSAGE_LIMIT, Outgoing, Typing};
-use darter_platform::{Platform, credential_ends};
+use darter_platform::{Actor, Platform, credential_ends};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::Mutex;
@@ -36,7 +36,17 @@ pub async fn connect(
     Path(app): Path<AppId>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Problem> {
-    let language = language::open(&platform, &actor, &app).await?;
+    attach(platform, actor, &app, upgrade).await
+}
+
+/// Opens a server of one's own behind a WebSocket, until one side ends or the credential does.
+async fn attach(
+    platform: Arc<Platform>,
+    actor: Actor,
+    app: &AppId,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Problem> {
+    let language = language::open(&platform, &actor, app).await?;
     let upgrade = upgrade.max_message_size(MESSAGE_LIMIT).max_frame_size(MESSAGE_LIMIT);
     let over = async move { credential_ends(&platform, &actor).await };
     Ok(upgrade.on_upgrade(move |socket| bridge(socket, language, over)))
