@@ -158,29 +158,29 @@ impl Taking {
         if found.stat.st_dev != self.device {
             self.walk.skip();
         }
-        let line = self.line(found)?;
-        out.extend(line.write());
+        out.extend(self.line(found).write());
         Ok(true)
     }
 
-    fn line(&mut self, found: Found) -> io::Result<Line> {
+    fn line(&mut self, found: Found) -> Line {
         let kind = match found.kind() {
-            FileType::RegularFile => return self.file(found).map(Line::Entry),
+            FileType::RegularFile => return Line::Entry(self.file(found)),
             FileType::Directory => EntryKind::Directory,
-            FileType::Symlink => match rustix::fs::readlinkat(self.walk.folder()?, &found.name, Vec::new()) {
-                Ok(link) => EntryKind::Link(link.into_bytes()),
-                Err(_) => EntryKind::Other,
-            },
+            FileType::Symlink => self.link(&found).map_or(EntryKind::Other, EntryKind::Link),
             FileType::Fifo => EntryKind::Fifo,
             _ => EntryKind::Other,
         };
-        Ok(Line::Entry(entry(found.path, kind, &found.stat, Body::None)))
+        Line::Entry(entry(found.path, kind, &found.stat, Body::None))
     }
 
-    fn file(&mut self, found: Found) -> io::Result<Entry> {
+    fn link(&mut self, found: &Found) -> io::Result<Vec<u8>> {
+        Ok(rustix::fs::readlinkat(self.walk.folder()?, &found.name, Vec::new())?.into_bytes())
+    }
+
+    fn file(&mut self, found: Found) -> Entry {
         let key = (found.stat.st_dev, found.stat.st_ino);
         if let Some(first) = self.links.get(&key) {
-            return Ok(entry(found.path, EntryKind::HardLink(first.clone()), &found.stat, Body::None));
+            return entry(found.path, EntryKind::HardLink(first.clone()), &found.stat, Body::None);
         }
         let told = entry(found.path.clone(), EntryKind::File, &found.stat, Body::Unchanged);
         self.files += 1;
@@ -188,9 +188,10 @@ impl Taking {
             self.links.insert(key, found.path.clone());
         }
         if self.known.has(&told) {
-            return Ok(told);
+            return told;
         }
-        let opened = open_file(self.walk.folder()?, &found.name).and_then(|file| {
+        let opened = self.walk.folder().and_then(|folder| {
+            let file = open_file(folder, &found.name)?;
             // As it is now, not as it was found.
             let stat = rustix::fs::fstat(&file)?;
             Ok((file, stat))
@@ -198,15 +199,15 @@ impl Taking {
         let Ok((file, stat)) = opened else {
             self.files -= 1;
             self.links.remove(&key);
-            return Ok(entry(found.path, EntryKind::Other, &found.stat, Body::None));
+            return entry(found.path, EntryKind::Other, &found.stat, Body::None);
         };
         let mut reading = Reading::new(file, &stat);
-        let (body, data) = reading.announce(0)?;
+        let (body, data) = reading.announce(0);
         self.bytes += body;
         let dense = data.as_slice() == [(0, body)] && body == reading.size || reading.size == 0;
         let body = Body::Bytes(body, (!dense).then_some(data));
         self.reading = Some(reading);
-        Ok(entry(found.path, EntryKind::File, &stat, body))
+        entry(found.path, EntryKind::File, &stat, body)
     }
 }
 
@@ -231,7 +232,7 @@ impl Reading {
     }
 
     /// What the next line says of the file from `at` on: how many bytes, and where they belong.
-    fn announce(&mut self, mut at: u64) -> io::Result<(u64, Vec<Piece>)> {
+    fn announce(&mut self, mut at: u64) -> (u64, Vec<Piece>) {
         let mut pieces: Vec<Piece> = Vec::new();
         self.beyond = None;
         while at < self.size {
@@ -244,12 +245,13 @@ impl Reading {
             if start >= self.size {
                 break;
             }
-            let end = rustix::fs::seek(&self.file, SeekFrom::Hole(start))?.min(self.size);
+            // It became shorter in between: what was announced stays zero.
+            let end = rustix::fs::seek(&self.file, SeekFrom::Hole(start)).unwrap_or(self.size).min(self.size);
             pieces.push((start, end - start));
             at = end;
         }
         self.pieces = pieces.iter().rev().copied().collect();
-        Ok((pieces.iter().map(|(_, length)| length).sum(), pieces))
+        (pieces.iter().map(|(_, length)| length).sum(), pieces)
     }
 
     /// Reads on, at most `most` bytes. False: all that was announced is told.
@@ -289,7 +291,7 @@ impl Produce for Taking {
             if reading.read(&mut out, most)? {
                 self.reading = Some(reading);
             } else if let Some(at) = reading.beyond {
-                let (body, data) = reading.announce(at)?;
+                let (body, data) = reading.announce(at);
                 if body > 0 {
                     self.bytes += body;
                     out.extend(Line::More(body, data).write());

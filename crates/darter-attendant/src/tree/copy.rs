@@ -86,7 +86,8 @@ pub(crate) fn copy_content(from: &File, to: &File) -> io::Result<()> {
             Err(Errno::NXIO) => break,
             Err(error) => return Err(error.into()),
         };
-        let end = rustix::fs::seek(from, SeekFrom::Hole(start))?;
+        // It became shorter in between: what is there is copied.
+        let end = rustix::fs::seek(from, SeekFrom::Hole(start)).unwrap_or(size);
         rustix::fs::seek(from, SeekFrom::Start(start))?;
         rustix::fs::seek(to, SeekFrom::Start(start))?;
         let mut piece = io::Read::take(from, end - start);
