@@ -7,6 +7,7 @@
 
 mod activity;
 mod answer;
+mod archive;
 mod attendant;
 mod blocking;
 mod body;

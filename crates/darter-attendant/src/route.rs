@@ -11,7 +11,7 @@ use crate::answer::{self, Answer, Body};
 use crate::attendant::Attendant;
 use crate::fault::Fault;
 use crate::params::Params;
-use crate::{claim, disk, editor, events, exec, files, relay, session, snapshot, terminal};
+use crate::{archive, claim, disk, editor, events, exec, files, relay, session, snapshot, terminal};
 
 pub(crate) async fn answer(
     attendant: Arc<Attendant>,
@@ -32,6 +32,8 @@ async fn route(attendant: Arc<Attendant>, request: Request<Incoming>) -> Answer 
         ("PUT", "/v1/files") => files::write::answer(attendant, request).await,
         ("GET", "/v1/list") => files::list::answer(request).await,
         ("GET", "/v1/stat") => files::stat::answer(request).await,
+        ("GET", "/v1/archive") => archive::pack::answer(request).await,
+        ("POST", "/v1/archive") => archive::unpack::answer(attendant, request).await,
         ("GET", "/v1/terminal") => terminal::socket::upgrade(attendant, request),
         ("GET", "/v1/terminals") => terminal::list(&attendant),
         ("GET", "/v1/exec") => exec::upgrade(attendant, request),
