@@ -169,6 +169,12 @@ fn a_sandbox_from_the_pool_is_claimed_once_and_never_again() {
             assert_eq!(said, format!("{two}\n"));
             assert_eq!(world.sh(&one, "cat s; ls -A /tmp").await, "secret\n", "its own home, another sandbox");
             assert!(!pid.is_empty());
+            // Of the empty homes that were waited with, none is left once nothing waits any more.
+            world.engine.shutdown(10_000).await;
+            let left = std::fs::read_dir(world.data.join("workspaces/.new")).unwrap().flatten();
+            let left =
+                left.map(|entry| entry.file_name().into_string().unwrap()).filter(|name| name.starts_with("waits"));
+            assert_eq!(left.count(), 0);
         },
     );
 }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use darter_core::WorkspaceId;
+use darter_core::workspace::WorkspaceLimits;
 use darter_sandbox::{Bind, ExitReason, LauncherClient, volume};
 
 use super::unit::HOME;
@@ -23,6 +24,27 @@ const SPARES: usize = 2;
 /// Checking and growing a large image takes a while.
 const GROWING: Duration = Duration::from_secs(300);
 
+/// An empty home that belongs to nobody yet: mounted in a sandbox that waits, and gone with it unless it is adopted.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    path: PathBuf,
+    bytes: u64,
+}
+
+impl Fresh {
+    /// What shows it to the sandbox that waits.
+    pub(super) fn bind(&self) -> Bind {
+        Bind::volume(&self.path, HOME)
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        // One that was adopted has another name. The sandbox that has it mounted keeps it until it ends.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
 /// All homes of one data directory.
 #[derive(Debug)]
 pub(super) struct Homes {
@@ -31,6 +53,8 @@ pub(super) struct Homes {
     pub(super) volumes: bool,
     owner: Option<(u32, u32)>,
     spares: Mutex<HashMap<u64, Vec<PathBuf>>>,
+    /// The size that was wanted last: what new workspaces get, most likely.
+    usual: AtomicU64,
     /// Deleted for good: a start that was on its way makes no home for one of these any more.
     gone: Mutex<HashSet<WorkspaceId>>,
 }
@@ -42,7 +66,15 @@ impl Homes {
         let folder = folder.canonicalize()?;
         remove_tree(&folder.join(".new"))?;
         std::fs::create_dir_all(folder.join(".new"))?;
-        Ok(Arc::new(Self { folder, volumes, owner, spares: Mutex::default(), gone: Mutex::default() }))
+        let usual = WorkspaceLimits::default().disk_bytes;
+        Ok(Arc::new(Self {
+            folder,
+            volumes,
+            owner,
+            spares: Mutex::default(),
+            usual: AtomicU64::new(usual),
+            gone: Mutex::default(),
+        }))
     }
 
     fn of(&self, id: &WorkspaceId) -> PathBuf {
@@ -73,7 +105,7 @@ impl Homes {
         launcher: &LauncherClient,
     ) -> io::Result<Bind> {
         let (homes, own) = (Arc::clone(self), id.clone());
-        let bytes = bytes.max(volume::MIN_BYTES);
+        let bytes = self.wanted(bytes);
         let small = in_background(move || homes.ensure(&own, bytes)).await?;
         if small {
             self.grow(id, bytes, launcher).await?;
@@ -86,6 +118,40 @@ impl Homes {
         } else {
             Bind::writable(self.of(id).join("home"), HOME)
         })
+    }
+
+    fn wanted(&self, bytes: u64) -> u64 {
+        let bytes = bytes.max(volume::MIN_BYTES);
+        self.usual.store(bytes, Ordering::Relaxed);
+        bytes
+    }
+
+    /// An empty home for a sandbox that is to wait; `None` where homes are folders.
+    pub(super) async fn fresh_home(self: &Arc<Self>) -> io::Result<Option<Fresh>> {
+        if !self.volumes {
+            return Ok(None);
+        }
+        let homes = Arc::clone(self);
+        in_background(move || {
+            let bytes = homes.usual.load(Ordering::Relaxed);
+            let path = homes.fresh("waits");
+            std::fs::rename(homes.make(bytes)?, &path)?;
+            Ok(Some(Fresh { path, bytes }))
+        })
+        .await
+    }
+
+    /// Gives a workspace that has no home the one that is mounted in its sandbox already. False: it has one, or wants
+    /// another size.
+    pub(super) fn adopt(&self, id: &WorkspaceId, fresh: &Fresh, bytes: u64) -> io::Result<bool> {
+        let image = self.image(id);
+        if fresh.bytes != self.wanted(bytes) || image.exists() {
+            return Ok(false);
+        }
+        let _gone = self.unless_gone(id)?;
+        std::fs::create_dir_all(self.of(id))?;
+        std::fs::rename(&fresh.path, image)?;
+        Ok(true)
     }
 
     /// Makes the home when there is none. True: it is smaller than wanted.

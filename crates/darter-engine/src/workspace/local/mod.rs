@@ -94,6 +94,7 @@ impl LocalWorkspaces {
             hall,
             program: setup.attendant,
             tmp_bytes: setup.config.tmp_bytes,
+            homes: Arc::clone(&homes),
         };
         let environments = setup.environments;
         let shared = Arc::new(Shared {

@@ -143,7 +143,7 @@ impl Pool {
                 }
                 continue;
             };
-            match self.builder.build(&environment).await {
+            match self.builder.build_ahead(&environment).await {
                 Ok(unit) => {
                     pause = BACKOFF.0;
                     if !self.closed.load(Ordering::Acquire) {

@@ -176,6 +176,23 @@ impl Attempt {
 
     /// Brings the home in, sets the walls and opens the way out.
     async fn move_in(&mut self, bundle: &WorkspaceBundle, unit: &Unit) -> Result<(), Failed> {
+        let adopted = match unit.take_fresh() {
+            Some(fresh) => self.shared.homes.adopt(&self.workspace.id, &fresh, bundle.limits.disk_bytes),
+            None => Ok(false),
+        };
+        if !adopted.map_err(|error| Failed::Home(error.to_string()))? {
+            self.bring_home(bundle, unit).await?;
+        }
+        unit.sandbox.set_limits(&limits(&bundle.limits))?;
+        if let Some(egress) = unit.sandbox.take_egress() {
+            tokio::spawn(self.shared.proxy(&self.workspace.id).serve(egress));
+        }
+        self.phases.mark("mount");
+        Ok(())
+    }
+
+    /// Over the empty home that the sandbox has waited with, if it has.
+    async fn bring_home(&mut self, bundle: &WorkspaceBundle, unit: &Unit) -> Result<(), Failed> {
         let (id, shared) = (&self.workspace.id, &self.shared);
         let home = shared.homes.bind(id, bundle.limits.disk_bytes, &shared.launcher).await;
         let home = home.map_err(|error| Failed::Home(error.to_string()))?;
@@ -183,13 +200,7 @@ impl Attempt {
         unit.sandbox.attach(vec![home]).await.map_err(|error| match error {
             error @ SandboxError::Build { .. } => Failed::Home(error.to_string()),
             error => error.into(),
-        })?;
-        unit.sandbox.set_limits(&limits(&bundle.limits))?;
-        if let Some(egress) = unit.sandbox.take_egress() {
-            tokio::spawn(shared.proxy(id).serve(egress));
-        }
-        self.phases.mark("mount");
-        Ok(())
+        })
     }
 
     /// From here on its doors can be knocked at: bytes wait in the backlog until the editor takes them. True: it is up for

@@ -16,6 +16,7 @@ use tokio::net::unix::pipe::Receiver;
 
 use super::attendant::{Attendant, Trouble};
 use super::doors::{Doors, Hall};
+use super::home::{Fresh, Homes};
 use crate::environment::InstalledEnvironment;
 use crate::local::output;
 
@@ -62,6 +63,8 @@ pub(super) struct Unit {
     pub(super) words: Words,
     /// A freeze is being carried out.
     pub(super) freezing: AtomicBool,
+    /// The empty home that it waits with.
+    pub(super) fresh: Mutex<Option<Fresh>>,
 }
 
 /// The last lines that something wrote.
@@ -89,6 +92,7 @@ pub(super) struct Builder {
     pub(super) hall: Hall,
     pub(super) program: AttendantProgram,
     pub(super) tmp_bytes: u64,
+    pub(super) homes: Arc<Homes>,
 }
 
 /// The walls of a workspace.
@@ -104,8 +108,21 @@ pub(super) fn limits(limits: &WorkspaceLimits) -> Limits {
 }
 
 impl Builder {
-    /// Builds one and waits until its attendant answers.
+    /// Builds one that is to wait: with an empty home, so that a new workspace has nothing to wait for.
+    pub(super) async fn build_ahead(&self, environment: &Arc<InstalledEnvironment>) -> Result<Unit, SandboxError> {
+        let fresh = self.homes.fresh_home().await;
+        let broken =
+            |error: std::io::Error| SandboxError::Build { step: "making a home".into(), reason: error.to_string() };
+        self.make(environment, fresh.map_err(broken)?).await
+    }
+
+    /// Builds one for somebody who waits.
     pub(super) async fn build(&self, environment: &Arc<InstalledEnvironment>) -> Result<Unit, SandboxError> {
+        self.make(environment, None).await
+    }
+
+    /// Waits until its attendant answers.
+    async fn make(&self, environment: &Arc<InstalledEnvironment>, fresh: Option<Fresh>) -> Result<Unit, SandboxError> {
         let broken = |step: &'static str| {
             move |error: std::io::Error| SandboxError::Build { step: step.into(), reason: error.to_string() }
         };
@@ -113,7 +130,9 @@ impl Builder {
         let (doors, attendant, editor) = Doors::make(&self.hall).map_err(broken("making a workspace's sockets"))?;
         let (out, ours) = output::pipe().map_err(broken("making a pipe"))?;
         let second = out.try_clone().map_err(broken("making a pipe"))?;
-        let spec = self.spec(environment).fd(1, out).fd(2, second).fd(LISTEN_FD, attendant).fd(EDITOR_FD, editor);
+        let mut spec = self.spec(environment);
+        spec.root.binds.extend(fresh.as_ref().map(Fresh::bind));
+        let spec = spec.fd(1, out).fd(2, second).fd(LISTEN_FD, attendant).fd(EDITOR_FD, editor);
         let sandbox = self.launcher.create(spec).await?;
         let made = born.elapsed();
         let words = Words::default();
@@ -125,6 +144,7 @@ impl Builder {
             built: (made, Duration::ZERO),
             words,
             freezing: AtomicBool::new(false),
+            fresh: Mutex::new(fresh),
         };
         unit.greet().await.map_err(|reason| SandboxError::Build { step: "starting the attendant".into(), reason })?;
         let greeted = born.elapsed().saturating_sub(made);
@@ -188,6 +208,11 @@ async fn listen(from: Receiver, words: Words) {
 }
 
 impl Unit {
+    /// The empty home that it has waited with; given out once.
+    pub(super) fn take_fresh(&self) -> Option<Fresh> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Waits until the attendant answers, and has its editor begin to load when it can wait warm.
     async fn greet(&self) -> Result<(), String> {
         let hello = self.attendant.ask(Method::GET, "/v1/health", Value::Null, HELLO);
