@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use darter_core::role::Role;
+use darter_core::workspace::port::{Protocol, Visibility};
 use darter_core::workspace::{Depth, Desired, Kept, WorkspaceLimits, WorkspaceRest};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -36,6 +37,7 @@ pub struct Workspace {
     /// It does not go to rest before.
     #[serde(default)]
     pub keep_until: Option<i64>,
+    pub activity: Activity,
     #[schema(value_type = Object)]
     pub limits: WorkspaceLimits,
     #[schema(value_type = Object)]
@@ -57,7 +59,8 @@ pub struct Workspace {
 /// What the engine sees.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Observed {
-    /// `stopped`, `queued`, `starting`, `running`, `frozen`, `stopping`, `failed`
+    /// `stopped`, `queued`, `starting`, `pausing` (it ended unexpectedly and is started again in a moment), `running`,
+    /// `frozen`, `reclaimed` (frozen, and its memory pushed out), `stopping`, `failed`
     pub state: String,
     pub since: i64,
     /// In the queue of starts.
@@ -87,6 +90,29 @@ pub struct Trouble {
     pub code: String,
     /// For a person: what happened, why, what to do.
     pub message: String,
+    /// What the editor wrote last.
+    #[serde(default)]
+    pub last_lines: Vec<String>,
+    pub at: i64,
+}
+
+/// What goes on in it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Activity {
+    /// When a person last did something in it.
+    #[serde(default)]
+    pub input_at: Option<i64>,
+    pub connections: u32,
+    pub terminals: u32,
+    /// What keeps it awake.
+    pub jobs: Vec<Job>,
+}
+
+/// A process that keeps a workspace awake.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Job {
+    pub pid: u32,
+    pub name: String,
 }
 
 /// Where the time of a start went.
@@ -112,8 +138,8 @@ pub struct Offer {
 /// A reason as a key of the message catalogue and what belongs into the sentence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
-    /// `quiet`, `open_but_quiet`, `frozen_for_long`, `kept`, `temporary`, `recycled` … ; of an offer: `role`, `recycled`,
-    /// `asleep`, `awake`
+    /// `quiet`, `open_but_quiet`, `jobs_limit`, `job_ended`, `kept`, `frozen_for_long`, `temporary`, `recycled`; of an
+    /// offer: `role`, `recycled`, `not_recycled`, `asleep`, `awake`
     pub key: String,
     /// Numbers and texts by name; times end in `_at`, durations in `_ms`.
     #[serde(default)]
@@ -138,11 +164,14 @@ pub struct Usage {
     pub cpu_usec: u64,
     pub memory_bytes: u64,
     pub memory_peak_bytes: u64,
-    pub pids: u32,
+    pub pids: u64,
     pub disk_bytes: u64,
     pub disk_limit_bytes: u64,
     /// Processes that were ended because the memory was full, since it started.
-    pub out_of_memory: u32,
+    pub out_of_memory: u64,
+    /// Over its way out, since the server started.
+    pub sent_bytes: u64,
+    pub received_bytes: u64,
 }
 
 /// Where it is.
@@ -238,6 +267,108 @@ pub struct OpenWorkspace {
 pub struct OneTimeAddress {
     pub url: String,
     pub expires_at: i64,
+}
+
+/// A port of a workspace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Port {
+    pub port: u16,
+    /// `private` (members, and whoever has a share link), `signed_in`, `public`
+    #[schema(value_type = String)]
+    pub visibility: Visibility,
+    /// `http` or `https`: what the program behind it speaks
+    #[schema(value_type = String)]
+    pub protocol: Protocol,
+    /// A program listens on it now.
+    pub listening: bool,
+    /// Where inside: `127.0.0.1`, `0.0.0.0`, `::`.
+    pub address: String,
+    pub program: String,
+    pub url: String,
+}
+
+/// `PUT /workspaces/{workspace}/ports/{port}`. Absent fields stay.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetPort {
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub visibility: Option<Visibility>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub protocol: Option<Protocol>,
+}
+
+/// `POST /workspaces/{workspace}/ports/{port}/shares`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SharePort {
+    /// A day unless told; at least a minute, at most 90 days.
+    #[serde(default)]
+    pub for_ms: Option<u64>,
+}
+
+/// A link that opens one port for whoever has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PortShare {
+    pub id: String,
+    pub port: u16,
+    /// Shown only when the link is made.
+    #[serde(default)]
+    pub url: Option<String>,
+    pub created_at: i64,
+    pub expires_at: i64,
+}
+
+/// What is in a folder.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FolderList {
+    pub entries: Vec<FolderEntry>,
+    /// There is more than is listed.
+    #[serde(default)]
+    pub more: bool,
+}
+
+/// Something in a folder. The name is the tenant's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FolderEntry {
+    #[serde(default)]
+    pub name: String,
+    /// Instead of `name` when that is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_b64: Option<String>,
+    /// `file`, `directory`, `link`, `other`
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub size: u64,
+    pub modified_ms: i64,
+    pub mode: u32,
+}
+
+/// `POST /workspaces/{workspace}/files`
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "operation", rename_all = "snake_case", deny_unknown_fields)]
+pub enum FileChange {
+    Mkdir {
+        path: String,
+    },
+    Delete {
+        path: String,
+        #[serde(default)]
+        recursive: bool,
+    },
+    Rename {
+        from: String,
+        to: String,
+        #[serde(default)]
+        overwrite: bool,
+    },
+    Copy {
+        from: String,
+        to: String,
+        #[serde(default)]
+        overwrite: bool,
+    },
 }
 
 /// Which workspaces.

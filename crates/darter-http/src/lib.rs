@@ -31,6 +31,7 @@ pub fn router(platform: Arc<Platform>) -> axum::Router {
     let (api, document) = openapi::parts();
     let api = api
         .route("/api/openapi.json", axum::routing::get(move || openapi::serve(document.clone())))
+        .route("/enter", axum::routing::get(routes::workspace::enter::enter))
         .layer(from_fn_with_state(Arc::clone(&platform), idempotent::keep))
         .layer(from_fn_with_state(Arc::clone(&platform), identify::identify))
         .with_state(Arc::clone(&platform));

@@ -125,6 +125,7 @@ impl World {
             config.workspaces.per_account = 10_000;
         })
         .await;
+        test.workspaces.attends(|_, _| (200, b"{}".to_vec()));
         let operator = test.operator();
         let mut people = BTreeMap::new();
         for name in ["administrator", "stranger", "viewer", "editor", "owner"] {
@@ -303,7 +304,8 @@ async fn sockets_are_for_those_who_may() {
         let (place, id) = world.object(path).await;
         for who in EVERYBODY {
             let (status, text) = world.connect(&path.replace(place, &id), who).await;
-            let row = row(operation, "GET /", *needs, Value::Null);
+            let changes = workspaces::SOCKETS.iter().any(|(one, ..)| one == operation);
+            let row = row(operation, if changes { "POST /" } else { "GET /" }, *needs, Value::Null);
             let body: Value = serde_json::from_str(&text).unwrap_or_default();
             let code = body["error"]["code"].as_str().unwrap_or_default();
             let is = match (status, code) {

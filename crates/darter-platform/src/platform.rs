@@ -6,6 +6,8 @@ use std::sync::Arc;
 use darter_api::system::Wall;
 use darter_core::{Clock, Fault, Millis, Random};
 use darter_engine::Engine;
+use darter_engine::environment::Environments;
+use darter_engine::workspace::Workspaces;
 use darter_store::logs::LogStore;
 use darter_store::{Store, guess, idempotency, reset, session};
 use tokio_util::task::TaskTracker;
@@ -20,7 +22,6 @@ use crate::mail::Mailer;
 use crate::provider::Providers;
 use crate::resource::PackageRegistry;
 use crate::seal::Sealer;
-use crate::workspace::contract::Workspaces;
 use crate::workspace::{self, WorkspaceSide};
 use crate::{directory, keys, settings};
 
@@ -38,6 +39,8 @@ pub struct Parts {
     pub engine: Arc<dyn Engine>,
     /// What runs workspaces.
     pub workspaces: Arc<dyn Workspaces>,
+    /// What workspaces start from.
+    pub environments: Arc<dyn Environments>,
     pub logs: LogStore,
     pub resolver: Arc<dyn Resolver>,
     /// What `darter doctor` sees of the sandbox's walls.
@@ -76,7 +79,7 @@ impl Platform {
         let now = parts.clock.now();
         let packages = PackageRegistry::new(&parts.config)?;
         let platform = Arc::new(Self {
-            workspaces: WorkspaceSide::new(parts.workspaces, &master),
+            workspaces: WorkspaceSide::new(parts.workspaces, parts.environments, &master),
             apps: Apps::new(parts.logs, &master, (parts.resolver, packages), now),
             tasks: TaskTracker::new(),
             doctor: parts.doctor,

@@ -154,6 +154,19 @@ pub async fn visited(
     Ok(())
 }
 
+/// Keeps only the visits of a workspace that were used last.
+pub async fn trim(db: &mut AnyConnection, workspace: &WorkspaceId, keep: u32) -> Result<()> {
+    sqlx::query(
+        "DELETE FROM door_visits WHERE workspace = $1 AND id NOT IN
+            (SELECT id FROM door_visits WHERE workspace = $1 ORDER BY last_used_at DESC, id DESC LIMIT $2)",
+    )
+    .bind(workspace.as_str())
+    .bind(i64::from(keep))
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Ends every visit that a share's link let in.
 pub async fn leave_share(db: &mut AnyConnection, workspace: &WorkspaceId, share: &ShareId) -> Result<u64> {
     let done = sqlx::query("DELETE FROM door_visits WHERE workspace = $1 AND share = $2")

@@ -249,19 +249,23 @@ pub async fn find(db: &mut AnyConnection, id: &WorkspaceId) -> Result<Option<(Wo
 pub struct Gap {
     pub id: WorkspaceId,
     pub desired: Desired,
+    pub keep_until: Option<Millis>,
 }
 
 /// For the server itself: every gap between what is wanted and what was seen. What failed waits for its owner.
 pub async fn gaps(db: &mut AnyConnection) -> Result<Vec<Gap>> {
-    let rows: Vec<(String, String)> = sqlx::query_as(
-        "SELECT w.id, w.desired FROM workspaces w LEFT JOIN workspace_observed o ON o.workspace = w.id
+    let rows: Vec<(String, String, Option<i64>)> = sqlx::query_as(
+        "SELECT w.id, w.desired, w.keep_until FROM workspaces w LEFT JOIN workspace_observed o ON o.workspace = w.id
          WHERE (w.desired = 'awake' AND COALESCE(o.state, 'stopped') = 'stopped')
             OR (w.desired <> 'awake' AND COALESCE(o.state, 'stopped') NOT IN ('stopped', 'failed'))
          ORDER BY w.used_at DESC",
     )
     .fetch_all(db)
     .await?;
-    rows.into_iter().map(|(id, desired)| Ok(Gap { id: codec::id(id)?, desired: codec::word(&desired)? })).collect()
+    let gap = |(id, desired, keep_until): (String, String, _)| {
+        Ok(Gap { id: codec::id(id)?, desired: codec::word(&desired)?, keep_until })
+    };
+    rows.into_iter().map(gap).collect()
 }
 
 /// For the server itself, at its start: nothing runs, so nothing is wanted awake but what its owner keeps. A browser that
@@ -276,14 +280,12 @@ pub async fn settle(db: &mut AnyConnection, now: Millis) -> Result<u64> {
     Ok(done.rows_affected())
 }
 
-/// For the server itself: ids, owners' names and wishes of all, for the doors in memory.
-pub async fn doors(db: &mut AnyConnection) -> Result<Vec<(WorkspaceId, String, Desired)>> {
-    let rows: Vec<(String, String, String)> = sqlx::query_as(
-        "SELECT w.id, COALESCE(a.username, ''), w.desired FROM workspaces w LEFT JOIN accounts a ON a.id = w.owner",
-    )
-    .fetch_all(db)
-    .await?;
-    rows.into_iter().map(|(id, name, desired)| Ok((codec::id(id)?, name, codec::word(&desired)?))).collect()
+/// For the server itself: all with their owners' names, for the doors in memory.
+pub async fn doors(db: &mut AnyConnection) -> Result<Vec<(Workspace, String)>> {
+    let text =
+        format!("SELECT {COLUMNS}, COALESCE(a.username, '') FROM workspaces w LEFT JOIN accounts a ON a.id = w.owner");
+    let rows = sqlx::query(sqlx::AssertSqlSafe(text)).fetch_all(db).await?;
+    rows.iter().map(|row| Ok((workspace(row)?, row.try_get(15)?))).collect()
 }
 
 /// Makes one in the recycle bin invisible and due, before what it has outside of the database is deleted: whoever dies

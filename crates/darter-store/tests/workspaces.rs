@@ -143,7 +143,7 @@ async fn temporary_ones_are_forgotten_and_wishes_are_taken_once(store: &Store) {
     assert!(workspace::wish(&mut tx, &temporary.id, wake, 31).await.unwrap());
     assert!(!workspace::wish(&mut tx, &temporary.id, wake, 32).await.unwrap(), "it was not asleep any more");
     assert!(!workspace::forgotten(&mut tx, 99).await.unwrap().contains(&temporary.id), "it is awake");
-    let gap = |id: &WorkspaceId, desired| workspace::Gap { id: id.clone(), desired };
+    let gap = |id: &WorkspaceId, desired| workspace::Gap { id: id.clone(), desired, keep_until: None };
     let gaps = workspace::gaps(&mut tx).await.unwrap();
     assert!(gaps.contains(&gap(&temporary.id, Desired::Awake)), "awake, and never seen");
     assert!(!gaps.contains(&gap(&named.id, Desired::Asleep)));
@@ -156,9 +156,11 @@ async fn temporary_ones_are_forgotten_and_wishes_are_taken_once(store: &Store) {
     (running.state, running.updated_at) = ("failed".into(), 2);
     workspace_observed::put(&mut tx, &temporary.id, &running).await.unwrap();
     assert!(!workspace::gaps(&mut tx).await.unwrap().iter().any(|gap| gap.id == temporary.id), "what failed waits");
-    assert!(workspace::doors(&mut tx).await.unwrap().iter().any(|(id, name, desired)| {
-        *id == temporary.id && name.starts_with("owner-") && *desired == Desired::Awake
-    }));
+    assert!(
+        workspace::doors(&mut tx).await.unwrap().iter().any(|(row, name)| {
+            row.id == temporary.id && name.starts_with("owner-") && row.desired == Desired::Awake
+        })
+    );
     assert!(!workspace::wish(&mut tx, &temporary.id, (Desired::Awake, Desired::Asleep), 30).await.unwrap(), "too late");
     assert!(workspace::settle(&mut tx, 40).await.unwrap() >= 1);
     let temporary = workspace::find(&mut tx, &temporary.id).await.unwrap().unwrap().0;
@@ -249,7 +251,13 @@ async fn a_visit_is_for_one_workspace_and_ends_with_its_session(store: &Store) {
     assert_eq!(door::by_secret(&mut tx, &ours, &secret, 100).await.unwrap(), None, "it ends with the session");
     let public = Visit { account: None, ..visit(Door::Port(1), Credential::None) };
     door::enter(&mut tx, &public, &digest()).await.unwrap();
-    assert!(door::sweep(&mut tx, 100).await.unwrap() >= 1);
+    let newest = digest();
+    let late = Visit { id: VisitId::generate(9, &SystemRandom), last_used_at: 9, ..public };
+    door::enter(&mut tx, &late, &newest).await.unwrap();
+    door::trim(&mut tx, &theirs, 0).await.unwrap();
+    door::trim(&mut tx, &ours, 1).await.unwrap();
+    assert_eq!(door::by_secret(&mut tx, &ours, &newest, 9).await.unwrap(), Some(late), "the one used last stays");
+    assert_eq!(door::sweep(&mut tx, 100).await.unwrap(), 1);
 }
 
 async fn a_code_is_redeemed_once_by_its_own_workspace(store: &Store) {

@@ -72,6 +72,7 @@ impl TestPlatform {
             random: Arc::new(SystemRandom),
             engine: Arc::clone(&engine) as Arc<dyn darter_engine::Engine>,
             workspaces: workspaces.clone(),
+            environments: workspaces.clone(),
             logs,
             resolver: Arc::clone(&dns) as Arc<dyn Resolver>,
             doctor: Box::new(Vec::new),

@@ -6,16 +6,21 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use darter_core::record::StartPhases;
+use darter_core::workspace::lifecycle::State;
 use darter_core::workspace::{Door, EnvironmentName};
 use darter_core::{Clock, Fault, Millis, WorkspaceId};
-use darter_platform::workspace::Residents;
-use darter_platform::workspace::contract::{
-    Observed, Signal, WorkspaceBundle, WorkspaceConnection, WorkspaceSource, WorkspaceState, WorkspaceStatus,
-    Workspaces,
+use darter_engine::environment::{EditorKind, Environments, InstalledEnvironment};
+use darter_engine::workspace::{
+    Signal, SnapshotIndex, SnapshotStream, WorkspaceBundle, WorkspaceConnection, WorkspaceLease, WorkspaceSource,
+    WorkspaceStatus, Workspaces,
 };
+use darter_platform::workspace::{Residents, at_rest};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 
+type Attending = dyn Fn(&str, &[u8]) -> (u16, Vec<u8>) + Send + Sync;
 type Handler = Arc<dyn Fn(Door, UnixStream) + Send + Sync>;
 
 /// What was asked, and how to answer.
@@ -23,8 +28,12 @@ pub struct FakeWorkspaces {
     pub calls: Mutex<Vec<String>>,
     /// What starts are refused with.
     pub refuses: Mutex<Option<Fault>>,
+    /// What copies of homes are refused with.
+    pub copy_fault: Mutex<Option<Fault>>,
     /// A start waits for a permit.
     pub start_gate: Semaphore,
+    /// What an export gives, as the attendant writes it, and what was imported last.
+    pub home: Mutex<Vec<u8>>,
     /// Serves connections to doors.
     handler: Mutex<Handler>,
     status: Mutex<BTreeMap<WorkspaceId, WorkspaceStatus>>,
@@ -37,7 +46,9 @@ impl FakeWorkspaces {
         Self {
             calls: Mutex::default(),
             refuses: Mutex::default(),
+            copy_fault: Mutex::default(),
             start_gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            home: Mutex::default(),
             handler: Mutex::new(Arc::new(|_, _| ())),
             status: Mutex::default(),
             source,
@@ -59,6 +70,15 @@ impl FakeWorkspaces {
         *self.handler.lock().unwrap() = Arc::new(handler);
     }
 
+    /// The attendant answers each request with what `answer` makes of its head and body, and takes every WebSocket.
+    pub fn attends(&self, answer: impl Fn(&str, &[u8]) -> (u16, Vec<u8>) + Send + Sync + 'static) {
+        let answer = Arc::new(answer);
+        self.answers(move |_, stream| {
+            let answer = Arc::clone(&answer);
+            tokio::spawn(async move { attend(stream, &*answer).await });
+        });
+    }
+
     /// What a start would begin from.
     pub async fn bundle(&self, id: &str) -> Result<WorkspaceBundle, Fault> {
         self.source.load(&id.parse().unwrap()).await
@@ -67,17 +87,13 @@ impl FakeWorkspaces {
     /// Changes what is seen of a workspace, and tells the platform.
     pub fn see(&self, id: &WorkspaceId, change: impl FnOnce(&mut WorkspaceStatus)) {
         let mut status = self.status(id);
-        let before = status.seen.state;
+        let before = status.observed.state;
         change(&mut status);
-        if status.seen.state != before {
-            status.seen.since = self.clock.now();
+        if status.observed.state != before {
+            status.observed.since = self.clock.now();
         }
         self.status.lock().unwrap().insert(id.clone(), status.clone());
-        self.source.observed(id, status.seen);
-    }
-
-    fn becomes(&self, id: &WorkspaceId, state: WorkspaceState) {
-        self.see(id, |status| status.seen.state = state);
+        self.source.observed(id, status.observed);
     }
 }
 
@@ -85,13 +101,13 @@ impl FakeWorkspaces {
 impl Workspaces for FakeWorkspaces {
     async fn connect(&self, id: &WorkspaceId, door: Door) -> Result<WorkspaceConnection, Fault> {
         self.note(format!("connect {door:?}"));
-        if self.status(id).seen.state == WorkspaceState::Stopped {
+        if self.status(id).observed.state == State::Stopped {
             self.start(id).await?;
         }
         let (ours, theirs) = UnixStream::pair().map_err(Fault::internal)?;
         let handler = Arc::clone(&self.handler.lock().unwrap());
         handler(door, theirs);
-        Ok(WorkspaceConnection { stream: ours, lease: Box::new(()), start: None })
+        Ok(WorkspaceConnection { stream: ours, lease: WorkspaceLease(Box::new(())), start: None })
     }
 
     async fn start(&self, id: &WorkspaceId) -> Result<StartPhases, Fault> {
@@ -100,26 +116,26 @@ impl Workspaces for FakeWorkspaces {
             return Err(fault);
         }
         self.source.load(id).await?;
-        self.becomes(id, WorkspaceState::Starting);
+        self.see(id, |status| (status.observed.state, status.observed.rested) = (State::Starting, false));
         let _permit = self.start_gate.acquire().await.unwrap();
         let start = StartPhases { from: "pool".into(), phases: vec![("pool".into(), 300), ("home".into(), 900)] };
         self.see(id, |status| {
-            status.seen.state = WorkspaceState::Running;
-            status.seen.start = Some(start.clone());
+            status.observed.state = State::Running;
+            status.observed.start = Some(start.clone());
         });
         Ok(start)
     }
 
     async fn stop(&self, id: &WorkspaceId) -> Result<(), Fault> {
         self.note("stop");
-        if self.status(id).seen.state != WorkspaceState::Stopped {
-            self.see(id, |status| *status = asleep());
+        if self.status(id).observed.state != State::Stopped {
+            self.see(id, |status| *status = at_rest());
         }
         Ok(())
     }
 
     fn status(&self, id: &WorkspaceId) -> WorkspaceStatus {
-        self.status.lock().unwrap().get(id).cloned().unwrap_or_else(asleep)
+        self.status.lock().unwrap().get(id).cloned().unwrap_or_else(at_rest)
     }
 
     fn touch(&self, _: &WorkspaceId, signal: Signal) {
@@ -130,9 +146,32 @@ impl Workspaces for FakeWorkspaces {
         self.note(format!("keep until {until:?}"));
     }
 
+    async fn refresh(&self, _: &WorkspaceId) -> Result<(), Fault> {
+        self.note("refresh");
+        Ok(())
+    }
+
+    async fn export(&self, _: &WorkspaceId, since: Option<SnapshotIndex>) -> Result<SnapshotStream, Fault> {
+        let known = since.map(|known| String::from_utf8(known).unwrap()).unwrap_or_default();
+        self.note(format!("export {known}"));
+        let home = self.home.lock().unwrap().clone();
+        Ok(SnapshotStream { bytes: Box::pin(std::io::Cursor::new(home)), lease: None })
+    }
+
+    async fn import(&self, _: &WorkspaceId, mut files: SnapshotStream) -> Result<(), Fault> {
+        let mut bytes = Vec::new();
+        files.bytes.read_to_end(&mut bytes).await.map_err(Fault::internal)?;
+        self.note(format!("import {}", bytes.len()));
+        *self.home.lock().unwrap() = bytes;
+        Ok(())
+    }
+
     async fn copy_home(&self, _: &WorkspaceId, _: &WorkspaceId) -> Result<(), Fault> {
         self.note("copy home");
-        Ok(())
+        match self.copy_fault.lock().unwrap().clone() {
+            Some(fault) => Err(fault),
+            None => Ok(()),
+        }
     }
 
     async fn forget(&self, _: &WorkspaceId) -> Result<(), Fault> {
@@ -140,12 +179,72 @@ impl Workspaces for FakeWorkspaces {
         Ok(())
     }
 
-    fn environment(&self, name: &EnvironmentName) -> bool {
-        matches!(name.as_str(), "vscode" | "jupyter")
+    async fn shutdown(&self, _: u64) {}
+}
+
+#[async_trait]
+impl Environments for FakeWorkspaces {
+    async fn installed(&self, name: &EnvironmentName) -> Result<Arc<InstalledEnvironment>, Fault> {
+        let kind = match name.as_str() {
+            "vscode" => EditorKind::Vscode,
+            "jupyter" => EditorKind::Jupyter,
+            _ => return Err(Fault::not_found("environment.not_found", "There is no such environment.")),
+        };
+        Ok(Arc::new(InstalledEnvironment {
+            name: name.clone(),
+            digest: "d".repeat(64),
+            root: "/nothing".into(),
+            kind,
+            argv: Vec::new(),
+            env: Vec::new(),
+            descriptor: None,
+            ready: None,
+            warm: false,
+            memory_hint: 0,
+        }))
+    }
+
+    fn ready(&self) -> Vec<Arc<InstalledEnvironment>> {
+        Vec::new()
     }
 }
 
-fn asleep() -> WorkspaceStatus {
-    let seen = Observed { state: WorkspaceState::Stopped, since: 0, trouble: None, start: None, rested: false };
-    WorkspaceStatus { seen, queue: None, next: None, usage: None, ports: Vec::new() }
+/// Serves one request. What a WebSocket sends comes back.
+async fn attend(mut stream: UnixStream, answer: &Attending) {
+    let mut bytes = Vec::new();
+    let head_end = |bytes: &[u8]| bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
+    while head_end(&bytes).is_none() {
+        if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
+            return;
+        }
+    }
+    let end = head_end(&bytes).unwrap();
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    if head.contains("upgrade: websocket") {
+        let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap_or_default();
+        let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
+        let head = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {accept}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let role = tokio_tungstenite::tungstenite::protocol::Role::Server;
+        let mut socket = tokio_tungstenite::WebSocketStream::from_raw_socket(stream, role, None).await;
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_close() || socket.send(message).await.is_err() {
+                return;
+            }
+        }
+        return;
+    }
+    // The client ends what it sends with the last chunk.
+    let chunked = head.contains("transfer-encoding: chunked");
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    while (chunked && !bytes.ends_with(b"0\r\n\r\n")) || length.is_some_and(|length| bytes.len() < end + length) {
+        if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
+            return;
+        }
+    }
+    let (status, body) = answer(&head, &bytes[end..]);
+    let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
 }

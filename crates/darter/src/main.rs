@@ -139,6 +139,11 @@ mod tests {
             "darter fn publish shop hello hello.ts -m first --json",
             "darter fn logs shop hello -f --level warn",
             "darter --url http://a.example app list",
+            "darter ws create thesis --environment vscode --wait --depth light",
+            "darter ws open thesis --print",
+            "darter ws exec thesis -- ls -l /home/user",
+            "darter ws exec -t thesis bash",
+            "darter ws ports thesis set 3000 public",
             "darter dep add shop lodash @scope/name@1",
             "darter doctor --json --data /x",
         ];

@@ -16,7 +16,7 @@ mod provider;
 mod resource;
 mod run;
 mod system;
-mod workspace;
+pub mod workspace;
 
 use std::sync::Arc;
 

@@ -64,6 +64,7 @@ impl World {
             random: Arc::new(SystemRandom),
             engine: Arc::clone(&engine) as Arc<dyn darter_engine::Engine>,
             workspaces: Arc::new(darter_platform::workspace::NoWorkspaces),
+            environments: Arc::new(darter_platform::workspace::NoWorkspaces),
             logs,
             resolver: Arc::clone(&dns) as Arc<dyn darter_platform::domain::Resolver>,
             doctor: Box::new(Vec::new),

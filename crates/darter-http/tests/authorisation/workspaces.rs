@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 use super::Needs::{self, Account, Editor, Owner, Viewer};
 use super::{Row, row};
 
-/// Operations that become a stream of messages in both directions.
-pub const SOCKETS: &[(&str, &str, Needs)] = &[];
+/// Operations that become a stream of messages in both directions. A shell changes things: a token that reads is too little.
+pub const SOCKETS: &[(&str, &str, Needs)] = &[
+    ("workspace.terminal", "/api/v1/workspaces/{workspace}/terminal", Editor),
+    ("workspace.exec", "/api/v1/workspaces/{workspace}/exec", Editor),
+];
 
 pub fn rows() -> Vec<Row> {
     let none = || Value::Null;
@@ -21,6 +24,20 @@ pub fn rows() -> Vec<Row> {
         row("workspace.stop", "POST /workspaces/{workspace}/stop", Editor, json!({})),
         row("workspace.restart", "POST /workspaces/{workspace}/restart", Editor, json!({})),
         row("workspace.keep", "POST /workspaces/{workspace}/keep", Editor, json!({})),
+        row("workspace.open", "POST /workspaces/{workspace}/open", Editor, json!({})),
+        row("workspace.clone", "POST /workspaces/{workspace}/clone", Editor, json!({ "name": "Copy" })),
+        row("file.read", "GET /workspaces/{workspace}/files?path=/a", Editor, none()),
+        row("file.write", "PUT /workspaces/{workspace}/files?path=/a", Editor, none()),
+        row("file.change", "POST /workspaces/{workspace}/files", Editor, json!({ "operation": "mkdir", "path": "/a" })),
+        row("file.list", "GET /workspaces/{workspace}/folder?path=/a", Editor, none()),
+        row("file.archive", "GET /workspaces/{workspace}/archive?path=/a", Editor, none()),
+        row("file.unpack", "PUT /workspaces/{workspace}/archive?path=/a", Editor, none()),
+        row("port.list", "GET /workspaces/{workspace}/ports", Viewer, none()),
+        row("port.set", "PUT /workspaces/{workspace}/ports/3000", Owner, json!({ "visibility": "public" })),
+        row("port.reset", "DELETE /workspaces/{workspace}/ports/3000", Owner, none()),
+        row("port.share", "POST /workspaces/{workspace}/ports/3000/shares", Owner, json!({})),
+        row("port.shares", "GET /workspaces/{workspace}/shares", Owner, none()),
+        row("port.unshare", "DELETE /workspaces/{workspace}/shares/shr_00000000000000000000000000", Owner, none()),
         row("workspace.delete", "DELETE /workspaces/{workspace}", Owner, none()),
         Row { before: binned, ..row("workspace.restore", "POST /workspaces/{workspace}/restore", Owner, json!({})) },
         Row { before: binned, ..row("workspace.purge", "DELETE /workspaces/{workspace}/purge", Owner, none()) },

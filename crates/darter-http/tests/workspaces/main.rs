@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on fails")]
 
+mod doors;
+mod inside;
 mod lifecycle;
 mod quiet;
 mod room;

@@ -1,6 +1,8 @@
 //! Resting and waking: what the engine sees, what the owner wants, and the reconciler between them.
 
-use darter_platform::workspace::contract::{Why, WorkspaceState, WorkspaceUsage};
+use darter_core::workspace::lifecycle::State;
+use darter_core::workspace::rest::{Next, Step, Why};
+use darter_engine::workspace::WorkspaceUsage;
 use darter_platform::workspace::{purge_due, reconcile, watch};
 use darter_testkit::TestPlatform;
 use serde_json::json;
@@ -15,8 +17,8 @@ async fn what_ends_because_it_is_quiet_is_asleep_and_what_crashes_comes_back() {
     until(&ada, &id, |now| now["observed"]["state"] == "running").await;
     test.clock.advance(1_000);
     test.workspaces.see(&id, |status| {
-        status.seen.state = WorkspaceState::Stopped;
-        status.seen.rested = true;
+        status.observed.state = State::Stopped;
+        status.observed.rested = true;
     });
     until(&ada, &id, |now| now["desired"] == "asleep").await;
     assert_eq!(reconcile(&test.platform).await.unwrap(), 0, "it may sleep");
@@ -29,7 +31,7 @@ async fn what_ends_because_it_is_quiet_is_asleep_and_what_crashes_comes_back() {
     until(&ada, &id, |now| now["observed"]["state"] == "running").await;
     test.platform.settle().await;
     test.clock.advance(1_000);
-    test.workspaces.see(&id, |status| status.seen.state = WorkspaceState::Stopped);
+    test.workspaces.see(&id, |status| status.observed.state = State::Stopped);
     until(&ada, &id, |now| now["observed"]["state"] == "stopped").await;
     while reconcile(&test.platform).await.unwrap() == 0 {
         tokio::task::yield_now().await;
@@ -46,7 +48,7 @@ async fn what_runs_although_nobody_wants_it_is_ended() {
     ada.post(&path(&id, "/stop"), json!({})).await;
     test.platform.settle().await;
     test.clock.advance(1_000);
-    test.workspaces.see(&id, |status| status.seen.state = WorkspaceState::Running);
+    test.workspaces.see(&id, |status| status.observed.state = State::Running);
     test.workspaces.take();
     while reconcile(&test.platform).await.unwrap() == 0 {
         tokio::task::yield_now().await;
@@ -79,7 +81,7 @@ async fn a_workspace_says_what_happens_next_and_why_and_can_be_kept() {
     let id = workspace(&ada).await;
     until(&ada, &id, |now| now["observed"]["state"] == "running").await;
     let at = darter_core::Clock::now(&*test.clock) + 300_000;
-    test.workspaces.see(&id, |status| status.next = Some((WorkspaceState::Frozen, at, Why::Quiet)));
+    test.workspaces.see(&id, |status| status.next = Some(Next { step: Step::Freeze, at, why: Why::Quiet }));
     let now = ada.get(&path(&id, "")).await.body;
     assert_eq!(
         now["next"],
@@ -87,11 +89,13 @@ async fn a_workspace_says_what_happens_next_and_why_and_can_be_kept() {
     );
     let until_at = at - 300_000 + 2 * 3_600_000;
     let kept = ada.post(&path(&id, "/keep"), json!({})).await.body;
-    assert_eq!((&kept["keep_until"], &kept["next"]["at"]), (&json!(until_at), &json!(until_at)));
-    assert_eq!(kept["next"]["reason"], json!({ "key": "kept", "params": { "keep_until_at": until_at } }));
+    assert_eq!(kept["keep_until"], json!(until_at));
     assert!(test.workspaces.take().contains(&format!("keep until Some({until_at})")));
+    test.workspaces.see(&id, |status| status.next = Some(Next { step: Step::Freeze, at: until_at, why: Why::Kept }));
+    let kept = ada.get(&path(&id, "")).await.body;
+    assert_eq!(kept["next"]["reason"], json!({ "key": "kept", "params": { "keep_until_at": until_at } }));
     let loose = ada.post(&path(&id, "/keep"), json!({ "for_ms": 0 })).await.body;
-    assert_eq!((&loose["keep_until"], &loose["next"]["at"]), (&json!(null), &json!(at)));
+    assert_eq!(loose["keep_until"], json!(null));
     assert_eq!(ada.post(&path(&id, "/keep"), json!({ "for_ms": 1u64 << 50 })).await.code(), "limit.out_of_range");
     ada.post(&path(&id, "/stop"), json!({})).await;
     assert_eq!(ada.post(&path(&id, "/keep"), json!({})).await.code(), "workspace.not_running");
@@ -124,7 +128,7 @@ async fn whoever_watches_sees_every_change() {
     assert_eq!(events.next().await.unwrap().observed.state, "running");
     let usage = WorkspaceUsage { memory_bytes: 7, ..WorkspaceUsage::default() };
     test.workspaces.see(&id, |status| {
-        status.seen.state = WorkspaceState::Frozen;
+        status.observed.state = State::Frozen;
         status.usage = Some(usage);
     });
     let frozen = events.next().await.unwrap();

@@ -34,6 +34,17 @@ impl<'a> Opened<'a> {
         Self::decide(tx, actor, id, (Action::View, TokenScope::Read)).await
     }
 
+    /// Opens a workspace that is not in the recycle bin for what only this right may see or use.
+    pub async fn read_as(
+        platform: &Platform,
+        actor: &'a Actor,
+        id: &WorkspaceId,
+        right: (Action, TokenScope),
+    ) -> Result<Self, Fault> {
+        let tx = platform.store.read().await?;
+        Self::decide(tx, actor, id, right).await?.not_recycled()
+    }
+
     /// Opens a workspace, in whatever state, for a change that needs this right.
     pub async fn write(platform: &Platform, actor: &'a Actor, id: &WorkspaceId, action: Action) -> Result<Self, Fault> {
         let tx = platform.store.write().await?;

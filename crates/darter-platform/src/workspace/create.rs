@@ -21,7 +21,7 @@ pub async fn create(
 ) -> Result<api::Workspace, Fault> {
     let account = actor.require(TokenScope::Write)?.clone();
     let awake = input.start.unwrap_or(true);
-    let row = draft(platform, &account, input)?;
+    let row = draft(platform, &account, input).await?;
     let mut tx = platform.store.write().await?;
     let row = insert(platform, &mut tx, row).await?;
     let details = serde_json::json!({ "name": row.name, "environment": row.environment, "kind": row.kept });
@@ -29,15 +29,15 @@ pub async fn create(
     tx.commit().await?;
     let found =
         MemberWorkspace { role: Role::Owner, owner_name: actor.name().to_owned(), observed: None, workspace: row };
-    platform.workspaces.hang(&found.workspace.id, &found.owner_name, found.workspace.desired);
+    platform.workspaces.hang(&found.workspace, &found.owner_name);
     if awake {
-        wake::begin(platform, &found.workspace.id);
+        wake::begin(platform, &found.workspace.id, None);
     }
     Ok(show(platform, &found))
 }
 
 /// What was asked for, checked; it has no id of its own yet.
-fn draft(platform: &Platform, owner: &AccountId, input: api::CreateWorkspace) -> Result<Workspace, Fault> {
+async fn draft(platform: &Platform, owner: &AccountId, input: api::CreateWorkspace) -> Result<Workspace, Fault> {
     let config = &platform.config.workspaces;
     desired::validate_name(&input.name)?;
     let limits = input.limits.unwrap_or_else(|| config.limits.clone());
@@ -50,7 +50,7 @@ fn draft(platform: &Platform, owner: &AccountId, input: api::CreateWorkspace) ->
         owner: owner.clone(),
         name: input.name.trim().to_owned(),
         kept: input.kind.unwrap_or(Kept::Named),
-        environment: known_environment(platform, &input.environment)?,
+        environment: known_environment(platform, &input.environment).await?,
         depth: input.depth.unwrap_or(Depth::Full),
         desired: if input.start.unwrap_or(true) { Desired::Awake } else { Desired::Asleep },
         limits,
@@ -65,13 +65,17 @@ fn draft(platform: &Platform, owner: &AccountId, input: api::CreateWorkspace) ->
 }
 
 /// An environment that the server has, installed or not.
-pub(crate) fn known_environment(platform: &Platform, name: &str) -> Result<EnvironmentName, Fault> {
-    let known = name.parse().ok().filter(|name| platform.workspaces.engine.environment(name));
-    known.ok_or_else(|| {
-        let message =
-            "There is no environment of this name on this server. Choose one of the list of environments.".to_owned();
+pub(crate) async fn known_environment(platform: &Platform, name: &str) -> Result<EnvironmentName, Fault> {
+    let unknown = || {
+        let message = "There is no environment of this name on this server. Choose one of the list of environments.";
         Fault::invalid("environment.unknown", message).with("environment", name)
-    })
+    };
+    let wanted: EnvironmentName = name.parse().map_err(|_| unknown())?;
+    match platform.workspaces.environments.installed(&wanted).await {
+        Err(fault) if fault.kind == Kind::NotFound => Err(unknown()),
+        // One that is being installed can be chosen: the start waits, or says how far it is.
+        Ok(_) | Err(_) => Ok(wanted),
+    }
 }
 
 /// Writes a workspace with its owner, within the quotas, under an id that no other has.

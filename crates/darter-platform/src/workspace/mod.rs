@@ -2,13 +2,16 @@
 
 mod absent;
 mod access;
+mod clone;
 mod config;
-pub mod contract;
 mod create;
+pub mod door;
 mod events;
+pub mod inside;
 mod inspect;
 mod next;
 mod offer;
+pub mod port;
 mod purge;
 mod reconcile;
 mod side;
@@ -18,7 +21,8 @@ mod update;
 mod view;
 mod wake;
 
-pub use absent::NoWorkspaces;
+pub use absent::{NoWorkspaces, at_rest};
+pub use clone::clone;
 pub use config::WorkspaceConfig;
 pub use create::create;
 pub use events::{Events, watch};

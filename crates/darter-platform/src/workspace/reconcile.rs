@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use darter_core::Fault;
 use darter_core::workspace::Desired;
+use darter_core::workspace::lifecycle::State;
 use darter_store::{door, port, workspace};
 use tokio_util::sync::CancellationToken;
 
-use super::contract::WorkspaceState;
 use super::{purge, wake};
 use crate::Platform;
 use crate::app::Steadiness;
@@ -53,15 +53,15 @@ pub async fn reconcile(platform: &Arc<Platform>) -> Result<usize, Fault> {
     let mut acted = 0;
     for gap in gaps {
         // The store may be a moment behind the engine.
-        let state = platform.workspaces.engine.status(&gap.id).seen.state;
+        let state = platform.workspaces.engine.status(&gap.id).observed.state;
         match (gap.desired, state) {
-            (Desired::Awake, WorkspaceState::Stopped) => {
-                wake::begin(platform, &gap.id);
+            (Desired::Awake, State::Stopped) => {
+                wake::begin(platform, &gap.id, gap.keep_until);
                 acted += 1;
             }
             (
                 Desired::Asleep | Desired::Recycled,
-                WorkspaceState::Queued | WorkspaceState::Starting | WorkspaceState::Running | WorkspaceState::Frozen,
+                State::Queued | State::Starting | State::Pausing | State::Running | State::Frozen | State::Reclaimed,
             ) => {
                 wake::settle(platform, &gap.id, gap.desired);
                 acted += 1;

@@ -4,23 +4,28 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use darter_core::workspace::Desired;
 use darter_core::workspace::pass::PassKey;
 use darter_core::workspace::port::{Protocol, Visibility};
+use darter_core::workspace::{Depth, Desired, EnvironmentName};
 use darter_core::{Fault, WorkspaceId};
+use darter_engine::environment::Environments;
+use darter_store::workspace::Workspace;
 use darter_store::{port, workspace, workspace_observed};
 use dashmap::DashMap;
 use tokio::sync::{mpsc, watch};
 
-use super::contract::Workspaces;
 use super::source::Sight;
 use crate::Platform;
+use darter_engine::workspace::Workspaces;
 
 /// A workspace as the front door sees it: what it needs for each request, without asking the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doorplate {
     /// The owner's name, which decorates the host.
     pub owner_name: String,
+    /// What its page and its files are made of.
+    pub environment: EnvironmentName,
+    pub depth: Depth,
     /// In the recycle bin: nobody may enter.
     pub recycled: bool,
     /// Ports that somebody decided about; the others are private and HTTP.
@@ -30,6 +35,7 @@ pub struct Doorplate {
 /// The workspaces side of the platform.
 pub struct WorkspaceSide {
     pub engine: Arc<dyn Workspaces>,
+    pub environments: Arc<dyn Environments>,
     /// Signs the passes that let browsers in; the front door checks them with the same key.
     pub pass_key: PassKey,
     plates: DashMap<WorkspaceId, Arc<Doorplate>>,
@@ -40,9 +46,10 @@ pub struct WorkspaceSide {
 
 impl WorkspaceSide {
     /// Nothing is loaded yet: see [`load`].
-    pub(crate) fn new(engine: Arc<dyn Workspaces>, master: &[u8; 32]) -> Self {
+    pub(crate) fn new(engine: Arc<dyn Workspaces>, environments: Arc<dyn Environments>, master: &[u8; 32]) -> Self {
         Self {
             engine,
+            environments,
             pass_key: PassKey::derive(master),
             plates: DashMap::new(),
             watchers: DashMap::new(),
@@ -56,10 +63,15 @@ impl WorkspaceSide {
     }
 
     /// Makes the plate what the store says. After the commit.
-    pub(crate) fn hang(&self, id: &WorkspaceId, owner_name: &str, desired: Desired) {
-        let recycled = desired == Desired::Recycled;
-        let ports = self.plate(id).map(|plate| plate.ports.clone()).unwrap_or_default();
-        self.plates.insert(id.clone(), Arc::new(Doorplate { owner_name: owner_name.to_owned(), recycled, ports }));
+    pub(crate) fn hang(&self, row: &Workspace, owner_name: &str) {
+        let plate = Doorplate {
+            owner_name: owner_name.to_owned(),
+            environment: row.environment.clone(),
+            depth: row.depth,
+            recycled: row.desired == Desired::Recycled,
+            ports: self.plate(&row.id).map(|plate| plate.ports.clone()).unwrap_or_default(),
+        };
+        self.plates.insert(row.id.clone(), Arc::new(plate));
     }
 
     /// What was decided about a port; None: nothing any more. After the commit.
@@ -102,8 +114,8 @@ pub(crate) async fn load(platform: &Platform) -> Result<(), Fault> {
     let doors = workspace::doors(&mut tx).await?;
     let ports = port::everywhere(&mut tx).await?;
     tx.commit().await?;
-    for (id, owner_name, desired) in doors {
-        platform.workspaces.hang(&id, &owner_name, desired);
+    for (row, owner_name) in doors {
+        platform.workspaces.hang(&row, &owner_name);
     }
     for (id, port) in ports {
         platform.workspaces.set_port(&id, port.port, Some((port.visibility, port.protocol)));

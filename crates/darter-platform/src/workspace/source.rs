@@ -8,14 +8,15 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
 use darter_core::workspace::Desired;
+use darter_core::workspace::lifecycle::State;
 use darter_core::{Fault, Kind, Millis, WorkspaceId};
+use darter_engine::workspace::{Observed, Trouble, WorkspaceBundle, WorkspaceSource};
 use darter_store::workspace_observed::ObservedRow;
 use darter_store::{workspace, workspace_observed};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::access::not_found;
-use super::contract::{Observed, WorkspaceBundle, WorkspaceSource, WorkspaceState};
 use super::view;
 use crate::Platform;
 
@@ -31,7 +32,7 @@ pub(crate) enum Sight {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Detail {
-    pub trouble: Option<(String, String)>,
+    pub trouble: Option<Trouble>,
     pub start: Option<darter_core::record::StartPhases>,
 }
 
@@ -83,14 +84,14 @@ impl WorkspaceSource for Residents {
         let addresses = view::addresses(&platform, &owner_name, id);
         Ok(WorkspaceBundle {
             id: id.clone(),
+            owner: row.owner,
             environment: row.environment,
             depth: row.depth,
             limits: Arc::new(row.limits),
             variables: BTreeMap::from([("DARTER_WORKSPACE".to_owned(), id.to_string())]),
             rest: row.rest,
             hostname: host_name(&row.name),
-            addresses: (addresses.editor, addresses.port),
-            keep_until: row.keep_until,
+            port_address: addresses.port,
         })
     }
 
@@ -140,7 +141,7 @@ async fn put(platform: &Platform, sight: Sight) -> Result<(), Fault> {
             workspace::used(&mut tx, &id, at).await?;
         }
         Sight::Seen(id, seen, at) => {
-            if seen.rested && seen.state == WorkspaceState::Stopped {
+            if seen.rested && seen.state == State::Stopped {
                 workspace::wish(&mut tx, &id, (Desired::Awake, Desired::Asleep), seen.since).await?;
             }
             let mut detail = Detail { trouble: seen.trouble, start: seen.start };

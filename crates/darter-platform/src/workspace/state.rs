@@ -7,7 +7,7 @@ use darter_api::workspace as api;
 use darter_core::role::Action;
 use darter_core::workspace::Desired;
 use darter_core::workspace::desired::{Wish, apply};
-use darter_core::{Fault, WorkspaceId};
+use darter_core::{Fault, Millis, WorkspaceId};
 use serde_json::json;
 
 use super::access::{Opened, not_found};
@@ -57,11 +57,11 @@ pub async fn change(
     opened.save(platform, (operation, json!({}))).await?;
     opened.tx.commit().await?;
     let found = opened.found;
-    platform.workspaces.hang(id, &found.owner_name, after);
+    platform.workspaces.hang(&found.workspace, &found.owner_name);
     platform.workspaces.changed(id);
     wake::settle(platform, id, after);
     if after == Desired::Awake {
-        let started = wake::begin(platform, id);
+        let started = wake::begin(platform, id, found.workspace.keep_until);
         wake::first_sign(platform, id, started).await?;
     }
     Ok(show(platform, &found))
@@ -75,14 +75,14 @@ pub async fn restart(platform: &Arc<Platform>, actor: &Actor, id: &WorkspaceId) 
     opened.save(platform, ("workspace.restart", json!({}))).await?;
     opened.tx.commit().await?;
     let found = opened.found;
-    renew(platform, id).await?;
+    renew(platform, id, found.workspace.keep_until).await?;
     Ok(show(platform, &found))
 }
 
 /// Ends what runs, and starts it again: what it starts from has changed.
-pub(crate) async fn renew(platform: &Arc<Platform>, id: &WorkspaceId) -> Result<(), Fault> {
+pub(crate) async fn renew(platform: &Arc<Platform>, id: &WorkspaceId, keep_until: Option<Millis>) -> Result<(), Fault> {
     platform.workspaces.engine.stop(id).await?;
-    let started = wake::begin(platform, id);
+    let started = wake::begin(platform, id, keep_until);
     wake::first_sign(platform, id, started).await
 }
 

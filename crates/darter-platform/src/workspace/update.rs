@@ -9,7 +9,6 @@ use darter_core::{Fault, WorkspaceId};
 use darter_store::workspace::Workspace;
 
 use super::access::{Opened, stale};
-use super::contract::WorkspaceState;
 use super::create::known_environment;
 use super::state::renew;
 use super::view::show;
@@ -23,23 +22,33 @@ pub async fn update(
     id: &WorkspaceId,
     (input, expected): (api::UpdateWorkspace, Option<i64>),
 ) -> Result<api::Workspace, Fault> {
+    let environment = match &input.environment {
+        Some(name) => Some(known_environment(platform, name).await?),
+        None => None,
+    };
     let mut opened = Opened::write(platform, actor, id, Action::Own).await?.not_recycled()?;
     let before = opened.found.workspace.clone();
     if expected.is_some_and(|expected| expected != before.revision) {
         return Err(stale(before.revision));
     }
     apply(platform, &mut opened.found.workspace, &input)?;
+    if let Some(environment) = environment {
+        opened.found.workspace.environment = environment;
+    }
     let details = serde_json::to_value(&input).map_err(Fault::internal)?;
     opened.save(platform, ("workspace.update", details)).await?;
     opened.tx.commit().await?;
     let found = opened.found;
-    platform.workspaces.changed(id);
     let after = &found.workspace;
-    let anew = (&before.environment, before.depth, &before.limits, &before.rest)
-        != (&after.environment, after.depth, &after.limits, &after.rest);
-    let runs = platform.workspaces.engine.status(id).seen.state != WorkspaceState::Stopped;
+    platform.workspaces.hang(after, &found.owner_name);
+    platform.workspaces.changed(id);
+    let anew = (&before.environment, before.depth, before.limits.disk_bytes)
+        != (&after.environment, after.depth, after.limits.disk_bytes);
+    let runs = platform.workspaces.engine.status(id).observed.state.is_live();
     if anew && runs && after.desired == Desired::Awake {
-        renew(platform, id).await?;
+        renew(platform, id, after.keep_until).await?;
+    } else if (&before.limits, &before.rest) != (&after.limits, &after.rest) {
+        platform.workspaces.engine.refresh(id).await?;
     }
     Ok(show(platform, &found))
 }
@@ -49,9 +58,6 @@ fn apply(platform: &Platform, row: &mut Workspace, input: &api::UpdateWorkspace)
     if let Some(name) = &input.name {
         desired::validate_name(name)?;
         name.trim().clone_into(&mut row.name);
-    }
-    if let Some(name) = &input.environment {
-        row.environment = known_environment(platform, name)?;
     }
     if let Some(limits) = &input.limits {
         limits.validate(&config.limits_most)?;

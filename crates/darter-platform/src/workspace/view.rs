@@ -7,10 +7,11 @@ use darter_api::function::Phase;
 use darter_api::workspace as api;
 use darter_core::record::StartPhases;
 use darter_core::workspace::Desired;
+use darter_core::workspace::lifecycle::State;
 use darter_core::{Millis, WorkspaceId};
+use darter_engine::workspace::{Trouble, WorkspaceStatus};
 use darter_store::workspace::MemberWorkspace;
 
-use super::contract::{WorkspaceState, WorkspaceStatus};
 use super::next::next;
 use super::offer::offers;
 use super::source::Detail;
@@ -23,15 +24,17 @@ pub(crate) fn addresses(platform: &Platform, owner_name: &str, id: &WorkspaceId)
     api::Addresses { editor: at(owner_name), port: at("{{port}}") }
 }
 
-pub(crate) fn state_word(state: WorkspaceState) -> &'static str {
+pub(crate) fn state_word(state: State) -> &'static str {
     match state {
-        WorkspaceState::Stopped => "stopped",
-        WorkspaceState::Queued => "queued",
-        WorkspaceState::Starting => "starting",
-        WorkspaceState::Running => "running",
-        WorkspaceState::Frozen => "frozen",
-        WorkspaceState::Stopping => "stopping",
-        WorkspaceState::Failed => "failed",
+        State::Stopped => "stopped",
+        State::Queued => "queued",
+        State::Starting => "starting",
+        State::Pausing => "pausing",
+        State::Running => "running",
+        State::Frozen => "frozen",
+        State::Reclaimed => "reclaimed",
+        State::Stopping => "stopping",
+        State::Failed => "failed",
     }
 }
 
@@ -40,6 +43,7 @@ pub(crate) fn show(platform: &Platform, found: &MemberWorkspace) -> api::Workspa
     let row = &found.workspace;
     let status = platform.workspaces.engine.status(&row.id);
     let observed = observed(found, &status);
+    let now = platform.clock.now();
     api::Workspace {
         id: row.id.to_string(),
         name: row.name.clone(),
@@ -49,21 +53,13 @@ pub(crate) fn show(platform: &Platform, found: &MemberWorkspace) -> api::Workspa
         role: found.role,
         desired: row.desired,
         actions: offers(found.role, row.desired, &observed.state),
-        next: next(&platform.config.workspaces, row, &status, platform.clock.now()),
+        next: next(&platform.config.workspaces, row, &status, now),
         observed,
-        keep_until: row.keep_until.filter(|until| *until > platform.clock.now()),
+        keep_until: row.keep_until.filter(|until| *until > now),
+        activity: activity(&status),
         limits: row.limits.clone(),
         rest: row.rest.clone(),
-        usage: status.usage.map(|usage| api::Usage {
-            at: usage.at,
-            cpu_usec: usage.cpu_usec,
-            memory_bytes: usage.memory_bytes,
-            memory_peak_bytes: usage.memory_peak_bytes,
-            pids: usage.pids,
-            disk_bytes: usage.disk_bytes,
-            disk_limit_bytes: row.limits.disk_bytes,
-            out_of_memory: usage.out_of_memory,
-        }),
+        usage: usage(&status, now),
         addresses: addresses(platform, &found.owner_name, &row.id),
         revision: row.revision,
         created_at: row.created_at,
@@ -73,20 +69,48 @@ pub(crate) fn show(platform: &Platform, found: &MemberWorkspace) -> api::Workspa
     }
 }
 
+fn usage(status: &WorkspaceStatus, at: Millis) -> Option<api::Usage> {
+    status.usage.map(|usage| api::Usage {
+        at,
+        cpu_usec: usage.cpu_usec,
+        memory_bytes: usage.memory_bytes,
+        memory_peak_bytes: usage.memory_peak_bytes,
+        pids: usage.pids,
+        disk_bytes: usage.disk_bytes,
+        disk_limit_bytes: usage.disk_limit_bytes,
+        out_of_memory: usage.out_of_memory,
+        sent_bytes: status.egress.0,
+        received_bytes: status.egress.1,
+    })
+}
+
+fn activity(status: &WorkspaceStatus) -> api::Activity {
+    api::Activity {
+        input_at: status.input_at,
+        connections: status.connections,
+        terminals: status.terminals,
+        jobs: status.jobs.iter().map(|job| api::Job { pid: job.pid, name: job.name.clone() }).collect(),
+    }
+}
+
+fn trouble(trouble: Trouble) -> api::Trouble {
+    api::Trouble { code: trouble.code, message: trouble.message, last_lines: trouble.last_lines, at: trouble.at }
+}
+
 /// What the engine sees now, and what was kept of it: a workspace that does not run says how it came to that.
 fn observed(found: &MemberWorkspace, status: &WorkspaceStatus) -> api::Observed {
     let kept = found.observed.as_ref();
     let detail: Detail = kept.and_then(|row| serde_json::from_str(&row.detail).ok()).unwrap_or_default();
-    let seen = &status.seen;
-    let idle = seen.state == WorkspaceState::Stopped;
+    let seen = &status.observed;
+    let idle = seen.state == State::Stopped;
     let failed = idle && found.workspace.desired != Desired::Recycled && kept.is_some_and(|row| row.state == "failed");
-    let trouble = seen.trouble.clone().or(if idle { detail.trouble } else { None });
+    let found_trouble = seen.trouble.clone().or(if idle { detail.trouble } else { None });
     let since = |seen: Millis| if seen > 0 { seen } else { kept.map_or(found.workspace.created_at, |row| row.since) };
     api::Observed {
-        state: state_word(if failed { WorkspaceState::Failed } else { seen.state }).to_owned(),
+        state: state_word(if failed { State::Failed } else { seen.state }).to_owned(),
         since: since(seen.since),
-        queue: status.queue.map(|(place, estimate_ms)| api::QueuePlace { place, estimate_ms }),
-        trouble: trouble.map(|(code, message)| api::Trouble { code, message }),
+        queue: seen.queue.map(|queue| api::QueuePlace { place: queue.place, estimate_ms: queue.estimate_ms }),
+        trouble: found_trouble.map(trouble),
         start: seen.start.clone().or(detail.start).map(start),
     }
 }

@@ -4,19 +4,28 @@
 use std::sync::Arc;
 
 use darter_core::workspace::Desired;
-use darter_core::{Fault, Kind, WorkspaceId};
+use darter_core::workspace::lifecycle::State;
+use darter_core::{Fault, Kind, Millis, WorkspaceId};
+use darter_engine::workspace::Trouble;
 use tokio::sync::oneshot;
 
-use super::contract::{Observed, WorkspaceState};
 use super::source::Sight;
 use crate::Platform;
 
-/// Begins a start that goes on by itself; the receiver hears how it ended.
-pub(crate) fn begin(platform: &Arc<Platform>, id: &WorkspaceId) -> oneshot::Receiver<Result<(), Fault>> {
+/// Begins a start that goes on by itself; the receiver hears how it ended. The engine forgets with the process what is to
+/// be kept awake: it is told again.
+pub(crate) fn begin(
+    platform: &Arc<Platform>,
+    id: &WorkspaceId,
+    keep_until: Option<Millis>,
+) -> oneshot::Receiver<Result<(), Fault>> {
     let (sender, receiver) = oneshot::channel();
     let (platform_of_task, id) = (Arc::clone(platform), id.clone());
     platform.tasks.spawn(async move {
         let platform = platform_of_task;
+        if keep_until.is_some() {
+            platform.workspaces.engine.keep_until(&id, keep_until);
+        }
         let started = platform.workspaces.engine.start(&id).await.map(|_| ());
         if let Err(fault) = &started {
             refused(&platform, &id, fault);
@@ -38,13 +47,18 @@ fn refused(platform: &Platform, id: &WorkspaceId, fault: &Fault) {
         tracing::info!(workspace = %id, %fault, "a workspace did not start");
     }
     let now = platform.clock.now();
-    let seen = Observed {
-        state: if busy { WorkspaceState::Stopped } else { WorkspaceState::Failed },
-        since: now,
-        trouble: Some((fault.code.to_owned(), fault.message.clone())),
-        start: None,
-        rested: busy,
-    };
+    let mut seen = platform.workspaces.engine.status(id).observed;
+    seen.since = now;
+    seen.rested = busy;
+    if !busy && seen.state == State::Stopped {
+        seen.state = State::Failed;
+    }
+    seen.trouble.get_or_insert_with(|| Trouble {
+        code: fault.code.to_owned(),
+        message: fault.message.clone(),
+        last_lines: Vec::new(),
+        at: now,
+    });
     platform.workspaces.send(Sight::Seen(id.clone(), seen, now));
 }
 
@@ -57,12 +71,14 @@ pub(crate) async fn first_sign(
     let mut changes = platform.workspaces.watch(id);
     let goes_on = async {
         loop {
-            match platform.workspaces.engine.status(id).seen.state {
-                WorkspaceState::Stopped | WorkspaceState::Stopping | WorkspaceState::Failed => {}
-                WorkspaceState::Queued
-                | WorkspaceState::Starting
-                | WorkspaceState::Running
-                | WorkspaceState::Frozen => return,
+            match platform.workspaces.engine.status(id).observed.state {
+                State::Stopped | State::Stopping | State::Failed => {}
+                State::Queued
+                | State::Starting
+                | State::Pausing
+                | State::Running
+                | State::Frozen
+                | State::Reclaimed => return,
             }
             if changes.changed().await.is_err() {
                 return;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use darter_api::app::App;
 use darter_api::error::ErrorBody;
 use darter_api::page::Page;
+use darter_api::workspace::Workspace;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -166,6 +167,54 @@ impl Api {
                 format!("There is no app with the id or name {wanted}. `darter app list` shows yours."),
             )),
         }
+    }
+
+    /// The workspace that somebody means by an id or by a name that only one of their workspaces has.
+    pub async fn workspace(&self, wanted: &str) -> Result<Workspace, Failure> {
+        if wanted.parse::<darter_core::WorkspaceId>().is_ok() {
+            match self.get(&format!("/workspaces/{wanted}")).await {
+                Err(failure) if failure.exit == Exit::NotFound => {}
+                other => return other,
+            }
+        }
+        let mut all: Vec<Workspace> = self.list("/workspaces").await?;
+        if !all.iter().any(|one| one.name == wanted) {
+            all.extend(self.list::<Workspace>("/workspaces?desired=recycled").await?);
+        }
+        let mut named: Vec<Workspace> = all.into_iter().filter(|one| one.name == wanted).collect();
+        match (named.pop(), named.as_slice()) {
+            (Some(one), []) => Ok(one),
+            (Some(one), others) => {
+                let ids: Vec<&str> = others.iter().map(|one| one.id.as_str()).chain([one.id.as_str()]).collect();
+                let ids = ids.join(", ");
+                Err(Failure::usage(format!("Several workspaces are named {wanted}: use one of the ids {ids}.")))
+            }
+            (None, _) => Err(Failure::new(
+                Exit::NotFound,
+                format!("There is no workspace with the id or name {wanted}. `darter ws list` shows yours."),
+            )),
+        }
+    }
+
+    /// Opens a WebSocket at a path below `/api/v1`: the connection, after both sides have agreed.
+    pub async fn upgrade(&self, path: &str) -> Result<reqwest::Upgraded, Failure> {
+        let request = self
+            .request(Method::GET, path)?
+            .version(reqwest::Version::HTTP_11)
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", tokio_tungstenite::tungstenite::handshake::client::generate_key());
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return response.upgrade().await.map_err(|error| self.unreachable(&error));
+        }
+        let status = response.status();
+        let bytes = response.bytes().await.unwrap_or_default();
+        Err(match serde_json::from_slice::<ErrorBody>(&bytes) {
+            Ok(body) => Failure::answered(status.as_u16(), body.error),
+            Err(_) => self.foreign(status),
+        })
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {

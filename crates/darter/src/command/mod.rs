@@ -13,6 +13,7 @@ mod profile;
 mod secret;
 mod token;
 mod variable;
+mod workspace;
 
 pub mod output;
 
@@ -78,6 +79,9 @@ pub enum Command {
     /// Functions: write, publish, run, roll back, watch
     #[command(subcommand, visible_alias = "function")]
     Fn(function::Command),
+    /// Workspaces: create, open, stop, copy files, run programs, share ports
+    #[command(subcommand, visible_alias = "workspace")]
+    Ws(workspace::Command),
     /// Environment variables of an app
     #[command(subcommand)]
     Env(variable::Command),
@@ -112,6 +116,7 @@ pub async fn run(command: Command, remote: Remote) -> Result<(), Failure> {
         Command::Whoami => login::whoami(&remote.context()?).await,
         Command::App(command) => command.run(&remote.context()?).await,
         Command::Fn(command) => command.run(&remote.context()?).await,
+        Command::Ws(command) => command.run(&remote.context()?).await,
         Command::Env(command) => command.run(&remote.context()?).await,
         Command::Secret(command) => command.run(&remote.context()?).await,
         Command::Dep(command) => command.run(&remote.context()?).await,

@@ -74,6 +74,7 @@ impl Running {
             random: Arc::clone(&random),
             engine: engine.clone(),
             workspaces: Arc::new(NoWorkspaces),
+            environments: Arc::new(NoWorkspaces),
             logs,
             resolver: Arc::new(SystemResolver::new(Arc::clone(&random))),
             doctor: Box::new(move || seen.iter().map(shown).collect()),

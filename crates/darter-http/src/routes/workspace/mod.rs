@@ -1,7 +1,11 @@
 //! `/workspaces`: the workspaces of whoever asks.
 
 mod create;
+pub mod enter;
+mod files;
 mod inspect;
+mod ports;
+mod sockets;
 mod state;
 mod update;
 
@@ -23,4 +27,16 @@ pub fn router() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(state::keep))
         .routes(routes!(state::restore))
         .routes(routes!(state::purge))
+        .routes(routes!(enter::open))
+        .routes(routes!(create::clone))
+        .routes(routes!(files::read, files::write, files::change))
+        .routes(routes!(files::list))
+        .routes(routes!(files::archive, files::unpack))
+        .routes(routes!(sockets::terminal))
+        .routes(routes!(sockets::exec))
+        .routes(routes!(ports::list))
+        .routes(routes!(ports::set, ports::reset))
+        .routes(routes!(ports::share))
+        .routes(routes!(ports::shares))
+        .routes(routes!(ports::unshare))
 }
