@@ -10,6 +10,7 @@ mod admin;
 mod certificates;
 pub mod data;
 mod directory;
+mod doors;
 mod logging;
 pub mod owner;
 mod packages;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use clap::Args;
 use darter_engine::Engine;
+use darter_engine::workspace::Workspaces;
 use darter_gateway::{Gateway, Listener, Tls};
 use darter_sandbox::{Launcher, LauncherConfig, become_account};
 use tokio::net::TcpListener;
@@ -62,7 +64,10 @@ impl Up {
         let tls = Certificates::read(server).map_err(|problem| bad_configuration(&[problem]))?;
         data::prepare(&loaded.data, identity)?;
         let lock = data::Lock::take(&loaded.data, identity, &server.address(server.listen.port()))?;
-        let launcher = Launcher::fork(LauncherConfig::for_data_dir(&loaded.data, identity.owner)).map_err(failed)?;
+        let mut walls = LauncherConfig::for_data_dir(&loaded.data, identity.owner);
+        // What runs inside a workspace is this program itself.
+        walls.readable.push(parts::own_program()?);
+        let launcher = Launcher::fork(walls).map_err(failed)?;
         if identity.root {
             become_account(identity.owner).map_err(failed)?;
         }
@@ -131,7 +136,7 @@ async fn serve(loaded: Loaded, launcher: Launcher, tls: Option<(Certificates, Tl
     };
     gateway.serve(vec![listener], why).await;
     let graceful = stop.is_cancelled();
-    running.engine.shutdown(config.server.drain_ms).await;
+    tokio::join!(running.workspaces.shutdown(config.server.drain_ms), running.engine.shutdown(config.server.drain_ms));
     ended.cancel();
     tasks.close();
     tasks.wait().await;

@@ -1,20 +1,22 @@
 //! The parts of a running server, made in the order in which they need each other, and closed in the other one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use darter_api::system::Wall;
 use darter_core::{Clock, Fault, Random, SystemClock, SystemRandom};
 use darter_engine::LocalEngine;
+use darter_engine::workspace::{AttendantProgram, LocalWorkspaces, Setup, WorkspacesConfig};
 use darter_platform::directory::Source;
 use darter_platform::domain::SystemResolver;
-use darter_platform::workspace::NoWorkspaces;
+use darter_platform::workspace::Residents;
 use darter_platform::{Parts, Platform};
 use darter_sandbox::LauncherClient;
 use darter_store::Store;
 use darter_store::logs::{LogOptions, LogStore};
 
 use super::directory::FrontDoor;
+use super::doors::Entrance;
 use super::{failed, packages, progress, walls};
 use crate::bad_configuration;
 use crate::client::{Exit, Failure};
@@ -24,6 +26,7 @@ use crate::config::{Config, Loaded};
 pub struct Running {
     pub platform: Arc<Platform>,
     pub engine: Arc<LocalEngine>,
+    pub workspaces: Arc<LocalWorkspaces>,
     store: Store,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -44,6 +47,12 @@ pub async fn store(config: &Config, data: &Path) -> Result<Store, Failure> {
     opened.map_err(|error| Failure::new(Exit::Failed, format!("The control database cannot be opened: {error}")))
 }
 
+/// This program's file, without links: it is shown inside workspaces, where it is the attendant.
+pub fn own_program() -> Result<PathBuf, Failure> {
+    let program = std::env::current_exe().and_then(|program| program.canonicalize());
+    program.map_err(|error| failed(format!("the program's own file cannot be found: {error}")))
+}
+
 impl Running {
     /// Starts everything; installs the runtime when this is the first start.
     pub async fn start(loaded: Loaded, launcher: LauncherClient, port: u16) -> Result<Self, Failure> {
@@ -62,10 +71,29 @@ impl Running {
         platform_config.built_in_packages = packages::built_in();
         platform_config.npm_registry.clone_from(&engine_config.npm_registry);
         platform_config.npm_certificates.clone_from(&engine_config.certificates);
-        let engine =
-            LocalEngine::start(engine_config, launcher, source.clone(), Arc::clone(&clock), progress::listener())
-                .await
-                .map_err(told)?;
+        let egress = engine_config.egress.clone();
+        let engine = LocalEngine::start(
+            engine_config,
+            launcher.clone(),
+            source.clone(),
+            Arc::clone(&clock),
+            progress::listener(),
+        )
+        .await
+        .map_err(told)?;
+        let residents = Residents::new();
+        let setup = Setup {
+            folder: data.join("workspaces"),
+            config: WorkspacesConfig::default(),
+            egress,
+            launcher,
+            attendant: AttendantProgram { file: own_program()?, arguments: vec!["attendant".into()] },
+            source: residents.clone(),
+            environments: engine.environments().clone(),
+            clock: Arc::clone(&clock),
+            files_owner: None,
+        };
+        let workspaces = LocalWorkspaces::start(setup).map_err(told)?;
         let parts = Parts {
             data,
             store: store.clone(),
@@ -73,22 +101,23 @@ impl Running {
             clock: Arc::clone(&clock),
             random: Arc::clone(&random),
             engine: engine.clone(),
-            workspaces: Arc::new(NoWorkspaces),
-            environments: Arc::new(NoWorkspaces),
+            workspaces: workspaces.clone(),
+            environments: engine.environments().clone(),
             logs,
             resolver: Arc::new(SystemResolver::new(Arc::clone(&random))),
             doctor: Box::new(move || seen.iter().map(shown).collect()),
         };
         let platform = Platform::open(parts).await.map_err(told)?;
         source.connect(&platform);
-        Ok(Self { platform, engine, store, clock, random })
+        residents.connect(&platform);
+        Ok(Self { platform, engine, workspaces, store, clock, random })
     }
 
     /// What the gateway is handed.
     pub fn gateway_parts(&self) -> darter_gateway::Parts {
         darter_gateway::Parts {
             directory: Arc::new(FrontDoor(Arc::clone(&self.platform))),
-            doors: Arc::new(darter_gateway::NoWorkspaces),
+            doors: Arc::new(Entrance(Arc::clone(&self.platform))),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
         }

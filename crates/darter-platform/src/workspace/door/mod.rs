@@ -6,11 +6,13 @@
 
 mod address;
 mod enter;
+mod page;
 mod redeem;
 mod visit;
 
 pub use address::{Spot, console_address};
 pub use enter::{enter, open};
+pub use page::{keep, status};
 pub use redeem::redeem;
 pub use visit::{Entry, by_access_token, visit};
 
