@@ -58,11 +58,13 @@ pub async fn clone(
 async fn fill(platform: &Platform, (from, to): (&WorkspaceId, &WorkspaceId)) -> Result<(), Fault> {
     let engine = &platform.workspaces.engine;
     match engine.copy_home(from, to).await {
-        Err(fault) if fault.code == "workspace.awake" => {
+        Err(fault) if matches!(fault.code, "workspace.awake" | "workspace.home_is_folder") => {
             let files = engine.export(from, None).await?;
             engine.import(to, files).await?;
             engine.stop(to).await
         }
+        // One that has never run has nothing to copy.
+        Err(fault) if fault.code == "workspace.home_missing" => Ok(()),
         copied => copied,
     }
 }
