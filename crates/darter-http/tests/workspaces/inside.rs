@@ -111,5 +111,5 @@ async fn a_terminal_and_a_program_are_reached_from_our_own_pages_and_with_a_toke
     evil.headers_mut().insert("origin", "http://evil.test".parse().unwrap());
     let refused = tokio_tungstenite::connect_async(evil).await.unwrap_err();
     assert!(matches!(refused, tokio_tungstenite::tungstenite::Error::Http(answer) if answer.status() == 403));
-    assert_eq!(ada.get(&path(&id, "/exec")).await.code(), "auth.cross_site");
+    assert_eq!(ada.get(&path(&id, "/exec")).await.code(), "request.not_a_websocket");
 }

@@ -2,7 +2,7 @@
 
 import type { Client, ClientMeta, Options as Options2, RequestResult, ServerSentEventsResult, TDataShape } from './client';
 import { client } from './client.gen';
-import type { AccountAvatarGetData, AccountAvatarGetErrors, AccountAvatarGetResponses, AdminAccountListData, AdminAccountListErrors, AdminAccountListResponses, AdminAccountUpdateData, AdminAccountUpdateErrors, AdminAccountUpdateResponses, AdminDoctorData, AdminDoctorErrors, AdminDoctorResponses, AdminSettingsGetData, AdminSettingsGetErrors, AdminSettingsGetResponses, AdminSettingsUpdateData, AdminSettingsUpdateErrors, AdminSettingsUpdateResponses, AppCreateData, AppCreateErrors, AppCreateResponses, AppDeleteData, AppDeleteErrors, AppDeleteResponses, AppExportData, AppExportErrors, AppExportResponses, AppGetData, AppGetErrors, AppGetResponses, AppImportData, AppImportErrors, AppImportResponses, AppInstancesData, AppInstancesErrors, AppInstancesResponses, AppListData, AppListErrors, AppListResponses, AppMembersData, AppMembersErrors, AppMembersResponses, AppPurgeData, AppPurgeErrors, AppPurgeResponses, AppRestartData, AppRestartErrors, AppRestartResponses, AppRestoreData, AppRestoreErrors, AppRestoreResponses, AppStartData, AppStartErrors, AppStartResponses, AppStopData, AppStopErrors, AppStopResponses, AppUpdateData, AppUpdateErrors, AppUpdateResponses, AuditAllData, AuditAllErrors, AuditAllResponses, AuditAppData, AuditAppErrors, AuditAppResponses, AuditOwnData, AuditOwnErrors, AuditOwnResponses, AuthMethodsData, AuthMethodsErrors, AuthMethodsResponses, AuthPasswordForgotData, AuthPasswordForgotErrors, AuthPasswordForgotResponses, AuthPasswordResetData, AuthPasswordResetErrors, AuthPasswordResetResponses, AuthProviderCallbackData, AuthProviderCallbackErrors, AuthProviderCallbackResponses, AuthProviderStartData, AuthProviderStartErrors, AuthProviderStartResponses, AuthSigninData, AuthSigninErrors, AuthSigninResponses, AuthSignoutData, AuthSignoutErrors, AuthSignoutResponses, AuthSignupData, AuthSignupErrors, AuthSignupResponses, DependencyCancelData, DependencyCancelErrors, DependencyCancelResponses, DependencyEventsData, DependencyEventsErrors, DependencyEventsResponses, DependencyGetData, DependencyGetErrors, DependencyGetResponses, DependencySearchData, DependencySearchErrors, DependencySearchResponses, DependencySetData, DependencySetErrors, DependencySetResponses, DomainCreateData, DomainCreateErrors, DomainCreateResponses, DomainDeleteData, DomainDeleteErrors, DomainDeleteResponses, DomainListData, DomainListErrors, DomainListResponses, DomainVerifyData, DomainVerifyErrors, DomainVerifyResponses, FunctionCreateData, FunctionCreateErrors, FunctionCreateResponses, FunctionDeleteData, FunctionDeleteErrors, FunctionDeleteResponses, FunctionDiffData, FunctionDiffErrors, FunctionDiffResponses, FunctionGetData, FunctionGetErrors, FunctionGetResponses, FunctionListData, FunctionListErrors, FunctionListResponses, FunctionPublishData, FunctionPublishErrors, FunctionPublishResponses, FunctionRollbackData, FunctionRollbackErrors, FunctionRollbackResponses, FunctionRunData, FunctionRunErrors, FunctionRunResponses, FunctionUpdateData, FunctionUpdateErrors, FunctionUpdateResponses, FunctionVersionData, FunctionVersionErrors, FunctionVersionResponses, FunctionVersionsData, FunctionVersionsErrors, FunctionVersionsResponses, IdentityDeleteData, IdentityDeleteErrors, IdentityDeleteResponses, IdentityListData, IdentityListErrors, IdentityListResponses, InvitationCreateData, InvitationCreateErrors, InvitationCreateResponses, InvitationDeleteData, InvitationDeleteErrors, InvitationDeleteResponses, InvitationListData, InvitationListErrors, InvitationListResponses, LanguageConnectData, LanguageConnectErrors, LanguageConnectResponses, LanguageTypingsData, LanguageTypingsErrors, LanguageTypingsResponses, LogSearchData, LogSearchErrors, LogSearchResponses, LogTailData, LogTailErrors, LogTailResponses, MeAvatarDeleteData, MeAvatarDeleteErrors, MeAvatarDeleteResponses, MeAvatarSetData, MeAvatarSetErrors, MeAvatarSetResponses, MeGetData, MeGetErrors, MeGetResponses, MePasswordChangeData, MePasswordChangeErrors, MePasswordChangeResponses, MetricsGetData, MetricsGetErrors, MetricsGetResponses, MeUpdateData, MeUpdateErrors, MeUpdateResponses, SecretDeleteData, SecretDeleteErrors, SecretDeleteResponses, SecretListData, SecretListErrors, SecretListResponses, SecretSetData, SecretSetErrors, SecretSetResponses, SessionDeleteData, SessionDeleteErrors, SessionDeleteOthersData, SessionDeleteOthersErrors, SessionDeleteOthersResponses, SessionDeleteResponses, SessionListData, SessionListErrors, SessionListResponses, SystemGetData, SystemGetErrors, SystemGetResponses, TokenCreateData, TokenCreateErrors, TokenCreateResponses, TokenDeleteData, TokenDeleteErrors, TokenDeleteResponses, TokenListData, TokenListErrors, TokenListResponses, VariableDeleteData, VariableDeleteErrors, VariableDeleteResponses, VariableListData, VariableListErrors, VariableListResponses, VariableSetData, VariableSetErrors, VariableSetResponses, WorkspaceCreateData, WorkspaceCreateErrors, WorkspaceCreateResponses, WorkspaceDeleteData, WorkspaceDeleteErrors, WorkspaceDeleteResponses, WorkspaceEventsData, WorkspaceEventsErrors, WorkspaceEventsResponses, WorkspaceGetData, WorkspaceGetErrors, WorkspaceGetResponses, WorkspaceKeepData, WorkspaceKeepErrors, WorkspaceKeepResponses, WorkspaceListData, WorkspaceListErrors, WorkspaceListResponses, WorkspacePurgeData, WorkspacePurgeErrors, WorkspacePurgeResponses, WorkspaceRestartData, WorkspaceRestartErrors, WorkspaceRestartResponses, WorkspaceRestoreData, WorkspaceRestoreErrors, WorkspaceRestoreResponses, WorkspaceStartData, WorkspaceStartErrors, WorkspaceStartResponses, WorkspaceStopData, WorkspaceStopErrors, WorkspaceStopResponses, WorkspaceUpdateData, WorkspaceUpdateErrors, WorkspaceUpdateResponses } from './types.gen';
+import type { AccountAvatarGetData, AccountAvatarGetErrors, AccountAvatarGetResponses, AdminAccountListData, AdminAccountListErrors, AdminAccountListResponses, AdminAccountUpdateData, AdminAccountUpdateErrors, AdminAccountUpdateResponses, AdminDoctorData, AdminDoctorErrors, AdminDoctorResponses, AdminSettingsGetData, AdminSettingsGetErrors, AdminSettingsGetResponses, AdminSettingsUpdateData, AdminSettingsUpdateErrors, AdminSettingsUpdateResponses, AppCreateData, AppCreateErrors, AppCreateResponses, AppDeleteData, AppDeleteErrors, AppDeleteResponses, AppExportData, AppExportErrors, AppExportResponses, AppGetData, AppGetErrors, AppGetResponses, AppImportData, AppImportErrors, AppImportResponses, AppInstancesData, AppInstancesErrors, AppInstancesResponses, AppListData, AppListErrors, AppListResponses, AppMembersData, AppMembersErrors, AppMembersResponses, AppPurgeData, AppPurgeErrors, AppPurgeResponses, AppRestartData, AppRestartErrors, AppRestartResponses, AppRestoreData, AppRestoreErrors, AppRestoreResponses, AppStartData, AppStartErrors, AppStartResponses, AppStopData, AppStopErrors, AppStopResponses, AppUpdateData, AppUpdateErrors, AppUpdateResponses, AuditAllData, AuditAllErrors, AuditAllResponses, AuditAppData, AuditAppErrors, AuditAppResponses, AuditOwnData, AuditOwnErrors, AuditOwnResponses, AuthMethodsData, AuthMethodsErrors, AuthMethodsResponses, AuthPasswordForgotData, AuthPasswordForgotErrors, AuthPasswordForgotResponses, AuthPasswordResetData, AuthPasswordResetErrors, AuthPasswordResetResponses, AuthProviderCallbackData, AuthProviderCallbackErrors, AuthProviderCallbackResponses, AuthProviderStartData, AuthProviderStartErrors, AuthProviderStartResponses, AuthSigninData, AuthSigninErrors, AuthSigninResponses, AuthSignoutData, AuthSignoutErrors, AuthSignoutResponses, AuthSignupData, AuthSignupErrors, AuthSignupResponses, DependencyCancelData, DependencyCancelErrors, DependencyCancelResponses, DependencyEventsData, DependencyEventsErrors, DependencyEventsResponses, DependencyGetData, DependencyGetErrors, DependencyGetResponses, DependencySearchData, DependencySearchErrors, DependencySearchResponses, DependencySetData, DependencySetErrors, DependencySetResponses, DomainCreateData, DomainCreateErrors, DomainCreateResponses, DomainDeleteData, DomainDeleteErrors, DomainDeleteResponses, DomainListData, DomainListErrors, DomainListResponses, DomainVerifyData, DomainVerifyErrors, DomainVerifyResponses, FileArchiveData, FileArchiveErrors, FileArchiveResponses, FileChangeData, FileChangeErrors, FileChangeResponses, FileListData, FileListErrors, FileListResponses, FileReadData, FileReadErrors, FileReadResponses, FileUnpackData, FileUnpackErrors, FileUnpackResponses, FileWriteData, FileWriteErrors, FileWriteResponses, FunctionCreateData, FunctionCreateErrors, FunctionCreateResponses, FunctionDeleteData, FunctionDeleteErrors, FunctionDeleteResponses, FunctionDiffData, FunctionDiffErrors, FunctionDiffResponses, FunctionGetData, FunctionGetErrors, FunctionGetResponses, FunctionListData, FunctionListErrors, FunctionListResponses, FunctionPublishData, FunctionPublishErrors, FunctionPublishResponses, FunctionRollbackData, FunctionRollbackErrors, FunctionRollbackResponses, FunctionRunData, FunctionRunErrors, FunctionRunResponses, FunctionUpdateData, FunctionUpdateErrors, FunctionUpdateResponses, FunctionVersionData, FunctionVersionErrors, FunctionVersionResponses, FunctionVersionsData, FunctionVersionsErrors, FunctionVersionsResponses, IdentityDeleteData, IdentityDeleteErrors, IdentityDeleteResponses, IdentityListData, IdentityListErrors, IdentityListResponses, InvitationCreateData, InvitationCreateErrors, InvitationCreateResponses, InvitationDeleteData, InvitationDeleteErrors, InvitationDeleteResponses, InvitationListData, InvitationListErrors, InvitationListResponses, LanguageConnectData, LanguageConnectErrors, LanguageConnectResponses, LanguageTypingsData, LanguageTypingsErrors, LanguageTypingsResponses, LogSearchData, LogSearchErrors, LogSearchResponses, LogTailData, LogTailErrors, LogTailResponses, MeAvatarDeleteData, MeAvatarDeleteErrors, MeAvatarDeleteResponses, MeAvatarSetData, MeAvatarSetErrors, MeAvatarSetResponses, MeGetData, MeGetErrors, MeGetResponses, MePasswordChangeData, MePasswordChangeErrors, MePasswordChangeResponses, MetricsGetData, MetricsGetErrors, MetricsGetResponses, MeUpdateData, MeUpdateErrors, MeUpdateResponses, PortListData, PortListErrors, PortListResponses, PortResetData, PortResetErrors, PortResetResponses, PortSetData, PortSetErrors, PortSetResponses, PortShareData, PortShareErrors, PortShareResponses, PortSharesData, PortSharesErrors, PortSharesResponses, PortUnshareData, PortUnshareErrors, PortUnshareResponses, SecretDeleteData, SecretDeleteErrors, SecretDeleteResponses, SecretListData, SecretListErrors, SecretListResponses, SecretSetData, SecretSetErrors, SecretSetResponses, SessionDeleteData, SessionDeleteErrors, SessionDeleteOthersData, SessionDeleteOthersErrors, SessionDeleteOthersResponses, SessionDeleteResponses, SessionListData, SessionListErrors, SessionListResponses, SystemGetData, SystemGetErrors, SystemGetResponses, TokenCreateData, TokenCreateErrors, TokenCreateResponses, TokenDeleteData, TokenDeleteErrors, TokenDeleteResponses, TokenListData, TokenListErrors, TokenListResponses, VariableDeleteData, VariableDeleteErrors, VariableDeleteResponses, VariableListData, VariableListErrors, VariableListResponses, VariableSetData, VariableSetErrors, VariableSetResponses, WorkspaceCloneData, WorkspaceCloneErrors, WorkspaceCloneResponses, WorkspaceCreateData, WorkspaceCreateErrors, WorkspaceCreateResponses, WorkspaceDeleteData, WorkspaceDeleteErrors, WorkspaceDeleteResponses, WorkspaceEventsData, WorkspaceEventsErrors, WorkspaceEventsResponses, WorkspaceExecData, WorkspaceExecErrors, WorkspaceExecResponses, WorkspaceGetData, WorkspaceGetErrors, WorkspaceGetResponses, WorkspaceKeepData, WorkspaceKeepErrors, WorkspaceKeepResponses, WorkspaceListData, WorkspaceListErrors, WorkspaceListResponses, WorkspaceOpenData, WorkspaceOpenErrors, WorkspaceOpenResponses, WorkspacePurgeData, WorkspacePurgeErrors, WorkspacePurgeResponses, WorkspaceRestartData, WorkspaceRestartErrors, WorkspaceRestartResponses, WorkspaceRestoreData, WorkspaceRestoreErrors, WorkspaceRestoreResponses, WorkspaceStartData, WorkspaceStartErrors, WorkspaceStartResponses, WorkspaceStopData, WorkspaceStopErrors, WorkspaceStopResponses, WorkspaceTerminalData, WorkspaceTerminalErrors, WorkspaceTerminalResponses, WorkspaceUpdateData, WorkspaceUpdateErrors, WorkspaceUpdateResponses } from './types.gen';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -876,6 +876,42 @@ export const workspaceUpdate = <ThrowOnError extends boolean = true>(options: Op
 });
 
 /**
+ * A folder as an archive.
+ */
+export const fileArchive = <ThrowOnError extends boolean = true>(options: Options<FileArchiveData, ThrowOnError>): RequestResult<FileArchiveResponses, FileArchiveErrors, ThrowOnError, 'data'> => (options.client ?? client).get<FileArchiveResponses, FileArchiveErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/archive',
+    ...options
+});
+
+/**
+ * Unpacks a tar, tar.gz or zip into a folder.
+ */
+export const fileUnpack = <ThrowOnError extends boolean = true>(options: Options<FileUnpackData, ThrowOnError>): RequestResult<FileUnpackResponses, FileUnpackErrors, ThrowOnError, 'data'> => (options.client ?? client).put<FileUnpackResponses, FileUnpackErrors, ThrowOnError, 'data'>({
+    bodySerializer: null,
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/archive',
+    ...options,
+    headers: {
+        'Content-Type': 'application/octet-stream',
+        ...options.headers
+    }
+});
+
+/**
+ * A new workspace of whoever asks with a copy of this one's home.
+ */
+export const workspaceClone = <ThrowOnError extends boolean = true>(options: Options<WorkspaceCloneData, ThrowOnError>): RequestResult<WorkspaceCloneResponses, WorkspaceCloneErrors, ThrowOnError, 'data'> => (options.client ?? client).post<WorkspaceCloneResponses, WorkspaceCloneErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/clone',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
  * The workspace now, and again after every change of it: states, phases of a start, what it uses.
  */
 export const workspaceEvents = <ThrowOnError extends boolean = true>(options: Options<WorkspaceEventsData, ThrowOnError, unknown>): Promise<ServerSentEventsResult<WorkspaceEventsResponses>> => (options.client ?? client).sse.get<WorkspaceEventsResponses, WorkspaceEventsErrors, ThrowOnError, 'data'>({
@@ -885,11 +921,122 @@ export const workspaceEvents = <ThrowOnError extends boolean = true>(options: Op
 });
 
 /**
+ * A program, as a WebSocket. Closing it ends the program.
+ */
+export const workspaceExec = <ThrowOnError extends boolean = true>(options: Options<WorkspaceExecData, ThrowOnError>): RequestResult<WorkspaceExecResponses, WorkspaceExecErrors, ThrowOnError, 'data'> => (options.client ?? client).get<WorkspaceExecResponses, WorkspaceExecErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/exec',
+    ...options
+});
+
+/**
+ * A file's bytes.
+ */
+export const fileRead = <ThrowOnError extends boolean = true>(options: Options<FileReadData, ThrowOnError>): RequestResult<FileReadResponses, FileReadErrors, ThrowOnError, 'data'> => (options.client ?? client).get<FileReadResponses, FileReadErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/files',
+    ...options
+});
+
+/**
+ * Makes a folder, or moves, copies or deletes what is at a path.
+ */
+export const fileChange = <ThrowOnError extends boolean = true>(options: Options<FileChangeData, ThrowOnError>): RequestResult<FileChangeResponses, FileChangeErrors, ThrowOnError, 'data'> => (options.client ?? client).post<FileChangeResponses, FileChangeErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/files',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Writes a file, whole or not at all.
+ */
+export const fileWrite = <ThrowOnError extends boolean = true>(options: Options<FileWriteData, ThrowOnError>): RequestResult<FileWriteResponses, FileWriteErrors, ThrowOnError, 'data'> => (options.client ?? client).put<FileWriteResponses, FileWriteErrors, ThrowOnError, 'data'>({
+    bodySerializer: null,
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/files',
+    ...options,
+    headers: {
+        'Content-Type': 'application/octet-stream',
+        ...options.headers
+    }
+});
+
+/**
+ * What is in a folder.
+ */
+export const fileList = <ThrowOnError extends boolean = true>(options: Options<FileListData, ThrowOnError>): RequestResult<FileListResponses, FileListErrors, ThrowOnError, 'data'> => (options.client ?? client).get<FileListResponses, FileListErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/folder',
+    ...options
+});
+
+/**
  * Does not let it go to rest for a while.
  */
 export const workspaceKeep = <ThrowOnError extends boolean = true>(options: Options<WorkspaceKeepData, ThrowOnError>): RequestResult<WorkspaceKeepResponses, WorkspaceKeepErrors, ThrowOnError, 'data'> => (options.client ?? client).post<WorkspaceKeepResponses, WorkspaceKeepErrors, ThrowOnError, 'data'>({
     responseStyle: 'data',
     url: '/api/v1/workspaces/{workspace}/keep',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * An address that signs one browser in, once, within a minute.
+ */
+export const workspaceOpen = <ThrowOnError extends boolean = true>(options: Options<WorkspaceOpenData, ThrowOnError>): RequestResult<WorkspaceOpenResponses, WorkspaceOpenErrors, ThrowOnError, 'data'> => (options.client ?? client).post<WorkspaceOpenResponses, WorkspaceOpenErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/open',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Every port that a program listens on or that somebody decided about.
+ */
+export const portList = <ThrowOnError extends boolean = true>(options: Options<PortListData, ThrowOnError>): RequestResult<PortListResponses, PortListErrors, ThrowOnError, 'data'> => (options.client ?? client).get<PortListResponses, PortListErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/ports',
+    ...options
+});
+
+/**
+ * Makes a port private and HTTP again.
+ */
+export const portReset = <ThrowOnError extends boolean = true>(options: Options<PortResetData, ThrowOnError>): RequestResult<PortResetResponses, PortResetErrors, ThrowOnError, 'data'> => (options.client ?? client).delete<PortResetResponses, PortResetErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/ports/{port}',
+    ...options
+});
+
+/**
+ * Decides who may reach a port and what is spoken on it.
+ */
+export const portSet = <ThrowOnError extends boolean = true>(options: Options<PortSetData, ThrowOnError>): RequestResult<PortSetResponses, PortSetErrors, ThrowOnError, 'data'> => (options.client ?? client).put<PortSetResponses, PortSetErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/ports/{port}',
+    ...options,
+    headers: {
+        'Content-Type': 'application/json',
+        ...options.headers
+    }
+});
+
+/**
+ * Makes a link that opens a port for whoever has it.
+ */
+export const portShare = <ThrowOnError extends boolean = true>(options: Options<PortShareData, ThrowOnError>): RequestResult<PortShareResponses, PortShareErrors, ThrowOnError, 'data'> => (options.client ?? client).post<PortShareResponses, PortShareErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/ports/{port}/shares',
     ...options,
     headers: {
         'Content-Type': 'application/json',
@@ -925,6 +1072,24 @@ export const workspaceRestore = <ThrowOnError extends boolean = true>(options: O
 });
 
 /**
+ * Links that have not ended, without their secrets.
+ */
+export const portShares = <ThrowOnError extends boolean = true>(options: Options<PortSharesData, ThrowOnError>): RequestResult<PortSharesResponses, PortSharesErrors, ThrowOnError, 'data'> => (options.client ?? client).get<PortSharesResponses, PortSharesErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/shares',
+    ...options
+});
+
+/**
+ * Takes a link away; whoever came in by it is out within a minute.
+ */
+export const portUnshare = <ThrowOnError extends boolean = true>(options: Options<PortUnshareData, ThrowOnError>): RequestResult<PortUnshareResponses, PortUnshareErrors, ThrowOnError, 'data'> => (options.client ?? client).delete<PortUnshareResponses, PortUnshareErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/shares/{share}',
+    ...options
+});
+
+/**
  * Starts it; answers as soon as the start goes on.
  */
 export const workspaceStart = <ThrowOnError extends boolean = true>(options: Options<WorkspaceStartData, ThrowOnError>): RequestResult<WorkspaceStartResponses, WorkspaceStartErrors, ThrowOnError, 'data'> => (options.client ?? client).post<WorkspaceStartResponses, WorkspaceStartErrors, ThrowOnError, 'data'>({
@@ -939,5 +1104,14 @@ export const workspaceStart = <ThrowOnError extends boolean = true>(options: Opt
 export const workspaceStop = <ThrowOnError extends boolean = true>(options: Options<WorkspaceStopData, ThrowOnError>): RequestResult<WorkspaceStopResponses, WorkspaceStopErrors, ThrowOnError, 'data'> => (options.client ?? client).post<WorkspaceStopResponses, WorkspaceStopErrors, ThrowOnError, 'data'>({
     responseStyle: 'data',
     url: '/api/v1/workspaces/{workspace}/stop',
+    ...options
+});
+
+/**
+ * A terminal, as a WebSocket. Closing it leaves the terminal running.
+ */
+export const workspaceTerminal = <ThrowOnError extends boolean = true>(options: Options<WorkspaceTerminalData, ThrowOnError>): RequestResult<WorkspaceTerminalResponses, WorkspaceTerminalErrors, ThrowOnError, 'data'> => (options.client ?? client).get<WorkspaceTerminalResponses, WorkspaceTerminalErrors, ThrowOnError, 'data'>({
+    responseStyle: 'data',
+    url: '/api/v1/workspaces/{workspace}/terminal',
     ...options
 });

@@ -25,6 +25,22 @@ export type Account = {
 };
 
 /**
+ * What goes on in it.
+ */
+export type Activity = {
+    connections: number;
+    /**
+     * When a person last did something in it.
+     */
+    input_at?: number | null;
+    /**
+     * What keeps it awake.
+     */
+    jobs: Array<Job>;
+    terminals: number;
+};
+
+/**
  * Where it is.
  */
 export type Addresses = {
@@ -155,6 +171,17 @@ export type ChangePassword = {
      */
     current?: string | null;
     new: string;
+};
+
+/**
+ * `POST /workspaces/{workspace}/clone`
+ */
+export type CloneWorkspace = {
+    name: string;
+    /**
+     * From this snapshot; from the home as it is unless told.
+     */
+    snapshot?: string | null;
 };
 
 /**
@@ -358,6 +385,57 @@ export type ErrorDetail = {
 };
 
 /**
+ * `POST /workspaces/{workspace}/files`
+ */
+export type FileChange = {
+    operation: 'mkdir';
+    path: string;
+} | {
+    operation: 'delete';
+    path: string;
+    recursive?: boolean;
+} | {
+    from: string;
+    operation: 'rename';
+    overwrite?: boolean;
+    to: string;
+} | {
+    from: string;
+    operation: 'copy';
+    overwrite?: boolean;
+    to: string;
+};
+
+/**
+ * Something in a folder. The name is the tenant's.
+ */
+export type FolderEntry = {
+    mode: number;
+    modified_ms: number;
+    name?: string;
+    /**
+     * Instead of `name` when that is not UTF-8.
+     */
+    name_b64?: string | null;
+    size: number;
+    /**
+     * `file`, `directory`, `link`, `other`
+     */
+    type: string;
+};
+
+/**
+ * What is in a folder.
+ */
+export type FolderList = {
+    entries: Array<FolderEntry>;
+    /**
+     * There is more than is listed.
+     */
+    more?: boolean;
+};
+
+/**
  * `POST /auth/password/forgot`. The answer never tells whether the account exists.
  */
 export type ForgotPassword = {
@@ -496,6 +574,14 @@ export type Invitation = {
 };
 
 /**
+ * A process that keeps a workspace awake.
+ */
+export type Job = {
+    name: string;
+    pid: number;
+};
+
+/**
  * `POST /workspaces/{workspace}/keep`: it does not go to rest for so long.
  */
 export type KeepWorkspace = {
@@ -580,7 +666,8 @@ export type Observed = {
     since: number;
     start?: Start | null;
     /**
-     * `stopped`, `queued`, `starting`, `running`, `frozen`, `stopping`, `failed`
+     * `stopped`, `queued`, `starting`, `pausing` (it ended unexpectedly and is started again in a moment), `running`,
+     * `frozen`, `reclaimed` (frozen, and its memory pushed out), `stopping`, `failed`
      */
     state: string;
     trouble?: Trouble | null;
@@ -596,6 +683,28 @@ export type Offer = {
     action: string;
     allowed: boolean;
     reason?: Reason | null;
+};
+
+/**
+ * An address that signs one browser in, once, within a minute.
+ */
+export type OneTimeAddress = {
+    expires_at: number;
+    url: string;
+};
+
+/**
+ * `POST /workspaces/{workspace}/open`
+ */
+export type OpenWorkspace = {
+    /**
+     * Where to on that host; `/` unless told.
+     */
+    path?: string | null;
+    /**
+     * A port's page instead of the editor's.
+     */
+    port?: number | null;
 };
 
 /**
@@ -842,6 +951,51 @@ export type PageMember = {
 /**
  * One page. `next` is the `cursor` of the following page; absent on the last.
  */
+export type PagePort = {
+    items: Array<{
+        /**
+         * Where inside: `127.0.0.1`, `0.0.0.0`, `::`.
+         */
+        address: string;
+        /**
+         * A program listens on it now.
+         */
+        listening: boolean;
+        port: number;
+        program: string;
+        /**
+         * `http` or `https`: what the program behind it speaks
+         */
+        protocol: string;
+        url: string;
+        /**
+         * `private` (members, and whoever has a share link), `signed_in`, `public`
+         */
+        visibility: string;
+    }>;
+    next?: string | null;
+};
+
+/**
+ * One page. `next` is the `cursor` of the following page; absent on the last.
+ */
+export type PagePortShare = {
+    items: Array<{
+        created_at: number;
+        expires_at: number;
+        id: string;
+        port: number;
+        /**
+         * Shown only when the link is made.
+         */
+        url?: string | null;
+    }>;
+    next?: string | null;
+};
+
+/**
+ * One page. `next` is the `cursor` of the following page; absent on the last.
+ */
 export type PageSecret = {
     items: Array<{
         name: string;
@@ -941,6 +1095,7 @@ export type PageWorkspace = {
          * Everything that could be done, and whether it can be done now.
          */
         actions: Array<Offer>;
+        activity: Activity;
         addresses: Addresses;
         created_at: number;
         /**
@@ -995,6 +1150,45 @@ export type PageWorkspace = {
 export type Phase = {
     name: string;
     us: number;
+};
+
+/**
+ * A port of a workspace.
+ */
+export type Port = {
+    /**
+     * Where inside: `127.0.0.1`, `0.0.0.0`, `::`.
+     */
+    address: string;
+    /**
+     * A program listens on it now.
+     */
+    listening: boolean;
+    port: number;
+    program: string;
+    /**
+     * `http` or `https`: what the program behind it speaks
+     */
+    protocol: string;
+    url: string;
+    /**
+     * `private` (members, and whoever has a share link), `signed_in`, `public`
+     */
+    visibility: string;
+};
+
+/**
+ * A link that opens one port for whoever has it.
+ */
+export type PortShare = {
+    created_at: number;
+    expires_at: number;
+    id: string;
+    port: number;
+    /**
+     * Shown only when the link is made.
+     */
+    url?: string | null;
 };
 
 /**
@@ -1056,8 +1250,8 @@ export type QueuePlace = {
  */
 export type Reason = {
     /**
-     * `quiet`, `open_but_quiet`, `frozen_for_long`, `kept`, `temporary`, `recycled` … ; of an offer: `role`, `recycled`,
-     * `asleep`, `awake`
+     * `quiet`, `open_but_quiet`, `jobs_limit`, `job_ended`, `kept`, `frozen_for_long`, `temporary`, `recycled`; of an
+     * offer: `role`, `recycled`, `not_recycled`, `asleep`, `awake`
      */
     key: string;
     /**
@@ -1173,6 +1367,14 @@ export type SetDependencies = {
 };
 
 /**
+ * `PUT /workspaces/{workspace}/ports/{port}`. Absent fields stay.
+ */
+export type SetPort = {
+    protocol?: string | null;
+    visibility?: string | null;
+};
+
+/**
  * `PUT /apps/{app}/environment/{name}` and `PUT /apps/{app}/secrets/{name}`
  */
 export type SetValue = {
@@ -1188,6 +1390,16 @@ export type Settings = {
      */
     apps_per_account: number;
     signup: SignUpMode;
+};
+
+/**
+ * `POST /workspaces/{workspace}/ports/{port}/shares`
+ */
+export type SharePort = {
+    /**
+     * A day unless told; at least a minute, at most 90 days.
+     */
+    for_ms?: number | null;
 };
 
 /**
@@ -1268,10 +1480,15 @@ export type Token = {
  * Why something does not run.
  */
 export type Trouble = {
+    at: number;
     /**
      * Stable, `noun.reason`.
      */
     code: string;
+    /**
+     * What the editor wrote last.
+     */
+    last_lines?: Array<string>;
     /**
      * For a person: what happened, why, what to do.
      */
@@ -1363,6 +1580,11 @@ export type Usage = {
      */
     out_of_memory: number;
     pids: number;
+    received_bytes: number;
+    /**
+     * Over its way out, since the server started.
+     */
+    sent_bytes: number;
 };
 
 /**
@@ -1417,6 +1639,7 @@ export type Workspace = {
      * Everything that could be done, and whether it can be done now.
      */
     actions: Array<Offer>;
+    activity: Activity;
     addresses: Addresses;
     created_at: number;
     /**
@@ -3866,6 +4089,113 @@ export type WorkspaceUpdateResponses = {
 
 export type WorkspaceUpdateResponse = WorkspaceUpdateResponses[keyof WorkspaceUpdateResponses];
 
+export type FileArchiveData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query: {
+        /**
+         * Absolute, such as `/home/user/notes.txt`.
+         */
+        path: string;
+        /**
+         * Of a file that is written: octal, 644 unless told.
+         */
+        mode?: string;
+        /**
+         * Of an archive: `tar.gz` (unless told) or `zip`.
+         */
+        format?: string;
+    };
+    url: '/api/v1/workspaces/{workspace}/archive';
+};
+
+export type FileArchiveErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type FileArchiveError = FileArchiveErrors[keyof FileArchiveErrors];
+
+export type FileArchiveResponses = {
+    /**
+     * A tar.gz or a zip
+     */
+    200: Array<number>;
+};
+
+export type FileArchiveResponse = FileArchiveResponses[keyof FileArchiveResponses];
+
+export type FileUnpackData = {
+    body: Array<number>;
+    path: {
+        workspace: string;
+    };
+    query: {
+        /**
+         * Absolute, such as `/home/user/notes.txt`.
+         */
+        path: string;
+        /**
+         * Of a file that is written: octal, 644 unless told.
+         */
+        mode?: string;
+        /**
+         * Of an archive: `tar.gz` (unless told) or `zip`.
+         */
+        format?: string;
+    };
+    url: '/api/v1/workspaces/{workspace}/archive';
+};
+
+export type FileUnpackErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type FileUnpackError = FileUnpackErrors[keyof FileUnpackErrors];
+
+export type FileUnpackResponses = {
+    /**
+     * Everything is on disk
+     */
+    204: void;
+};
+
+export type FileUnpackResponse = FileUnpackResponses[keyof FileUnpackResponses];
+
+export type WorkspaceCloneData = {
+    body: CloneWorkspace;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/clone';
+};
+
+export type WorkspaceCloneErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceCloneError = WorkspaceCloneErrors[keyof WorkspaceCloneErrors];
+
+export type WorkspaceCloneResponses = {
+    /**
+     * The new workspace, asleep
+     */
+    201: Workspace;
+};
+
+export type WorkspaceCloneResponse = WorkspaceCloneResponses[keyof WorkspaceCloneResponses];
+
 export type WorkspaceEventsData = {
     body?: never;
     path: {
@@ -3890,6 +4220,180 @@ export type WorkspaceEventsResponses = {
      */
     200: unknown;
 };
+
+export type WorkspaceExecData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/exec';
+};
+
+export type WorkspaceExecErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceExecError = WorkspaceExecErrors[keyof WorkspaceExecErrors];
+
+export type WorkspaceExecResponses = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceExecResponse = WorkspaceExecResponses[keyof WorkspaceExecResponses];
+
+export type FileReadData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query: {
+        /**
+         * Absolute, such as `/home/user/notes.txt`.
+         */
+        path: string;
+        /**
+         * Of a file that is written: octal, 644 unless told.
+         */
+        mode?: string;
+        /**
+         * Of an archive: `tar.gz` (unless told) or `zip`.
+         */
+        format?: string;
+    };
+    url: '/api/v1/workspaces/{workspace}/files';
+};
+
+export type FileReadErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type FileReadError = FileReadErrors[keyof FileReadErrors];
+
+export type FileReadResponses = {
+    /**
+     * The bytes
+     */
+    200: Array<number>;
+};
+
+export type FileReadResponse = FileReadResponses[keyof FileReadResponses];
+
+export type FileChangeData = {
+    body: FileChange;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/files';
+};
+
+export type FileChangeErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type FileChangeError = FileChangeErrors[keyof FileChangeErrors];
+
+export type FileChangeResponses = {
+    /**
+     * It is done
+     */
+    204: void;
+};
+
+export type FileChangeResponse = FileChangeResponses[keyof FileChangeResponses];
+
+export type FileWriteData = {
+    body: Array<number>;
+    path: {
+        workspace: string;
+    };
+    query: {
+        /**
+         * Absolute, such as `/home/user/notes.txt`.
+         */
+        path: string;
+        /**
+         * Of a file that is written: octal, 644 unless told.
+         */
+        mode?: string;
+        /**
+         * Of an archive: `tar.gz` (unless told) or `zip`.
+         */
+        format?: string;
+    };
+    url: '/api/v1/workspaces/{workspace}/files';
+};
+
+export type FileWriteErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type FileWriteError = FileWriteErrors[keyof FileWriteErrors];
+
+export type FileWriteResponses = {
+    /**
+     * It is on disk
+     */
+    204: void;
+};
+
+export type FileWriteResponse = FileWriteResponses[keyof FileWriteResponses];
+
+export type FileListData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query: {
+        /**
+         * Absolute, such as `/home/user/notes.txt`.
+         */
+        path: string;
+        /**
+         * Of a file that is written: octal, 644 unless told.
+         */
+        mode?: string;
+        /**
+         * Of an archive: `tar.gz` (unless told) or `zip`.
+         */
+        format?: string;
+    };
+    url: '/api/v1/workspaces/{workspace}/folder';
+};
+
+export type FileListErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type FileListError = FileListErrors[keyof FileListErrors];
+
+export type FileListResponses = {
+    /**
+     * At most 10,000 entries
+     */
+    200: FolderList;
+};
+
+export type FileListResponse = FileListResponses[keyof FileListResponses];
 
 export type WorkspaceKeepData = {
     body: KeepWorkspace;
@@ -3917,6 +4421,144 @@ export type WorkspaceKeepResponses = {
 };
 
 export type WorkspaceKeepResponse = WorkspaceKeepResponses[keyof WorkspaceKeepResponses];
+
+export type WorkspaceOpenData = {
+    body: OpenWorkspace;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/open';
+};
+
+export type WorkspaceOpenErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceOpenError = WorkspaceOpenErrors[keyof WorkspaceOpenErrors];
+
+export type WorkspaceOpenResponses = {
+    /**
+     * The address
+     */
+    200: OneTimeAddress;
+};
+
+export type WorkspaceOpenResponse = WorkspaceOpenResponses[keyof WorkspaceOpenResponses];
+
+export type PortListData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/ports';
+};
+
+export type PortListErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type PortListError = PortListErrors[keyof PortListErrors];
+
+export type PortListResponses = {
+    /**
+     * All of them
+     */
+    200: PagePort;
+};
+
+export type PortListResponse = PortListResponses[keyof PortListResponses];
+
+export type PortResetData = {
+    body?: never;
+    path: {
+        workspace: string;
+        port: number;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/ports/{port}';
+};
+
+export type PortResetErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type PortResetError = PortResetErrors[keyof PortResetErrors];
+
+export type PortResetResponses = {
+    /**
+     * It is private
+     */
+    204: void;
+};
+
+export type PortResetResponse = PortResetResponses[keyof PortResetResponses];
+
+export type PortSetData = {
+    body: SetPort;
+    path: {
+        workspace: string;
+        port: number;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/ports/{port}';
+};
+
+export type PortSetErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type PortSetError = PortSetErrors[keyof PortSetErrors];
+
+export type PortSetResponses = {
+    /**
+     * The port
+     */
+    200: Port;
+};
+
+export type PortSetResponse = PortSetResponses[keyof PortSetResponses];
+
+export type PortShareData = {
+    body: SharePort;
+    path: {
+        workspace: string;
+        port: number;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/ports/{port}/shares';
+};
+
+export type PortShareErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type PortShareError = PortShareErrors[keyof PortShareErrors];
+
+export type PortShareResponses = {
+    /**
+     * The link, shown only now
+     */
+    201: PortShare;
+};
+
+export type PortShareResponse = PortShareResponses[keyof PortShareResponses];
 
 export type WorkspacePurgeData = {
     body?: never;
@@ -3999,6 +4641,61 @@ export type WorkspaceRestoreResponses = {
 
 export type WorkspaceRestoreResponse = WorkspaceRestoreResponses[keyof WorkspaceRestoreResponses];
 
+export type PortSharesData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/shares';
+};
+
+export type PortSharesErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type PortSharesError = PortSharesErrors[keyof PortSharesErrors];
+
+export type PortSharesResponses = {
+    /**
+     * All of them
+     */
+    200: PagePortShare;
+};
+
+export type PortSharesResponse = PortSharesResponses[keyof PortSharesResponses];
+
+export type PortUnshareData = {
+    body?: never;
+    path: {
+        workspace: string;
+        share: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/shares/{share}';
+};
+
+export type PortUnshareErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type PortUnshareError = PortUnshareErrors[keyof PortUnshareErrors];
+
+export type PortUnshareResponses = {
+    /**
+     * It is gone
+     */
+    204: void;
+};
+
+export type PortUnshareResponse = PortUnshareResponses[keyof PortUnshareResponses];
+
 export type WorkspaceStartData = {
     body?: never;
     path: {
@@ -4052,3 +4749,41 @@ export type WorkspaceStopResponses = {
 };
 
 export type WorkspaceStopResponse = WorkspaceStopResponses[keyof WorkspaceStopResponses];
+
+export type WorkspaceTerminalData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query?: {
+        cols?: number;
+        rows?: number;
+        /**
+         * Where a new one begins; the home unless told.
+         */
+        cwd?: string;
+        /**
+         * A terminal that lives, to attach to again.
+         */
+        id?: string;
+    };
+    url: '/api/v1/workspaces/{workspace}/terminal';
+};
+
+export type WorkspaceTerminalErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceTerminalError = WorkspaceTerminalErrors[keyof WorkspaceTerminalErrors];
+
+export type WorkspaceTerminalResponses = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type WorkspaceTerminalResponse = WorkspaceTerminalResponses[keyof WorkspaceTerminalResponses];
