@@ -38,6 +38,7 @@ function workspace(id: string, name: string, state: T.WorkspaceState, over: Part
   const made: T.Workspace = {
     id, name, kind: 'named', environment: 'vscode', depth: 'full', role: 'owner', desired: state === 'stopped' ? 'asleep' : 'awake',
     observed: { state, since: now - 3 * MINUTE, start: state === 'queued' ? null : pooled }, actions: [], limits, rest,
+    activity: { input_at: now - 60_000, connections: state === 'running' ? 2 : 0, terminals: state === 'running' ? 1 : 0, jobs: [] },
     addresses: { editor: `http://ada-${id}.darter-apps.localhost:7070`, port: `http://{{port}}-${id}.darter-apps.localhost:7070` },
     revision: 3, created_at: now - 200 * HOUR, updated_at: now - HOUR, used_at: now - 20 * MINUTE, ...over,
   };
@@ -59,11 +60,13 @@ export const workspaces: T.Workspace[] = mode === 'empty' ? [] : [
     environment: 'jupyter', used_at: now - 4 * MINUTE,
     observed: seen('failed', { trouble: {
       code: 'workspace.editor_crashed', message: 'The editor ended three times within a minute, last with exit code 1. Its last lines are below; open the workspace to try again.',
+      at: now - 60_000,
       last_lines: ['[I 14:02:11] Serving notebooks from local directory: /home/user', 'Traceback (most recent call last):', '  File "/home/user/.jupyter/jupyter_lab_config.py", line 3', 'SyntaxError: unterminated string literal (detected at line 3)'],
-    } as T.Trouble }),
+    } }),
   }),
   workspace('h7u6y5t4re', 'Training run', 'running', {
     environment: 'jupyter', usage: usage(1.9, 2.2, { out_of_memory: 2, memory_peak_bytes: 2 * GIB }), keep_until: now + 100 * MINUTE,
+    activity: { input_at: now - 90 * MINUTE, connections: 0, terminals: 1, jobs: [{ pid: 812, name: 'python3 train.py' }] },
     next: next('frozen', 100 * MINUTE, 'kept', { keep_until_at: now + 100 * MINUTE }),
   }),
   workspace('i4o3p2l1kj', 'Grace’s notebook', 'running', { role: 'viewer', environment: 'rust-1', usage: usage(0.4, 0.2) }),
@@ -103,7 +106,49 @@ function create(call: Call): Answer {
   return { status: 201, body: made };
 }
 
+const entry = (name: string, type: T.FileKind, size = 4_096, age = HOUR): T.FolderEntry => ({ name, type, size, modified_ms: now - age, mode: 0o644 });
+const folders: Record<string, T.FolderEntry[]> = {
+  '/home/user': [
+    entry('thesis', 'directory'), entry('figures', 'directory', 4_096, 50 * HOUR), entry('.config', 'directory'), entry('.bashrc', 'file', 3_771, 900 * HOUR), entry('analysis.py', 'file', 1_834, 12 * MINUTE),
+    entry('notes.txt', 'file', 412), entry('data.csv', 'file', 48_213_004, 70 * HOUR), entry('latest', 'link', 0), { name: '', name_b64: '/3Nr', type: 'file', size: 3, modified_ms: now, mode: 0o644 },
+  ],
+  '/home/user/thesis': [entry('chapter-2.md', 'file', 21_004), entry('chapter-10.md', 'file', 18_230), entry('logo.png', 'file', 81_222)],
+};
+const python = `import csv\nfrom pathlib import Path\n\n\ndef mean(values: list[float]) -> float:\n    """The mean, or zero when there is nothing."""\n    return sum(values) / len(values) if values else 0.0\n\n\nwith Path("data.csv").open() as file:\n    rows = list(csv.DictReader(file))\n\nprint(f"{len(rows)} rows, mean {mean([float(row['t']) for row in rows]):.2f} °C")\n`;
+const ports: T.Port[] = mode === 'bare' ? [] : [
+  { port: 3000, visibility: 'private', protocol: 'http', listening: true, address: '127.0.0.1', program: 'node', url: 'http://3000-k3m9x2q7ab.darter-apps.localhost:7070' },
+  { port: 8000, visibility: 'public', protocol: 'http', listening: true, address: '0.0.0.0', program: 'python3', url: 'http://8000-k3m9x2q7ab.darter-apps.localhost:7070' },
+  { port: 8443, visibility: 'signed_in', protocol: 'https', listening: false, address: '', program: '', url: 'http://8443-k3m9x2q7ab.darter-apps.localhost:7070' },
+];
+const shares: T.PortShare[] = mode === 'bare' ? [] : [{ id: 'sh_1', port: 3000, created_at: now - 3 * HOUR, expires_at: now + 21 * HOUR }];
+const portOf = (call: Call) => ports.find((port) => String(port.port) === call.match[2]);
+
+function share(call: Call): Answer {
+  const made = { id: `sh_${shares.length + 1}`, port: Number(call.match[2]), created_at: Date.now(), expires_at: Date.now() + Number(call.body?.['for_ms']) };
+  shares.push(made);
+  return { status: 201, body: { ...made, url: `http://${made.port}-k3m9x2q7ab.darter-apps.localhost:7070/.darter/share?key=Zr4tYb8nWc1vLs6pHd3gJk5aQ7xM2m` } };
+}
+
+function cloned(item: T.Workspace, call: Call): Answer {
+  const made = workspace(`c${Math.random().toString(36).slice(2, 11)}`, String(call.body?.['name']), 'stopped', { environment: item.environment, depth: item.depth });
+  workspaces.push(made);
+  return { status: 201, body: made };
+}
+
 export const workspaceRoutes: Route[] = [
+  ['POST', re(`${W}/open`), on((item) => ({ body: { url: item.addresses.editor, expires_at: now + MINUTE } }))],
+  ['POST', re(`${W}/clone`), on(cloned)],
+  ['GET', re(`${W}/folder`), (call) => {
+    const entries = folders[call.query.get('path') ?? ''];
+    return entries ? { body: { entries, more: false } } : fault(404, 'file.not_found', 'There is nothing at this path.');
+  }],
+  ['GET', re(`${W}/files`), (call) => ({ body: call.query.get('path')?.endsWith('.png') ? { raw: 'PNG\0\0' } : { raw: python } })],
+  ['PUT', re(`${W}/files`), () => ({ status: 204 })],
+  ['POST', re(`${W}/files`), () => ({ status: 204 })],
+  ['GET', re(`${W}/ports`), () => ({ body: { items: ports } })],
+  ['PUT', re(`${W}/ports/(\\d+)`), (call) => ({ body: Object.assign(portOf(call) ?? {}, call.body) })],
+  ['POST', re(`${W}/ports/(\\d+)/shares`), share],
+  ['GET', re(`${W}/shares`), () => ({ body: { items: shares } })],
   ['GET', re('/workspaces'), list],
   ['POST', re('/workspaces'), create],
   ['GET', re(W), on((item) => ({ body: item }))],

@@ -2,6 +2,7 @@
 // `npm run mock`, then `npm run dev`. Flags by environment: MOCK_FIRST=1 (no account yet), MOCK_EMPTY=1 (no apps).
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { account, app, apps, dependencies, functions, line, logs, metrics, versions, world } from './mock-data.ts';
+import { terminalUpgrade } from './mock-terminal.ts';
 import { lively, workspaceRoutes } from './mock-workspaces.ts';
 
 type Answer = { status?: number; body?: unknown };
@@ -139,7 +140,8 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
     }
   }
   response.writeHead(answer.status ?? 200, { 'content-type': 'application/json' });
-  response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
+  const raw = (answer.body as { raw?: string } | undefined)?.raw;
+  response.end(raw ?? (answer.body === undefined ? undefined : JSON.stringify(answer.body)));
 }
 
-createServer((request, response) => void handle(request, response)).listen(Number(process.env['MOCK_PORT'] ?? 7171), '127.0.0.1');
+createServer((request, response) => void handle(request, response)).on('upgrade', terminalUpgrade).listen(Number(process.env['MOCK_PORT'] ?? 7171), '127.0.0.1');

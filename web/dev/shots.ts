@@ -33,6 +33,14 @@ const pages: [name: string, path: string, act?: (page: Page) => Promise<void>][]
   ['workspace-menu', '/workspaces', (page) => page.getByRole('button', { name: /(Actions|操作) Website/ }).click()],
   ['workspace', '/workspaces/k3m9x2q7ab', (page) => page.waitForTimeout(9_000)], ['workspace-failed', '/workspaces/g6h5j4k3lm'],
   ['workspace-memory', '/workspaces/h7u6y5t4re', (page) => page.waitForTimeout(4_000)], ['workspace-queued', '/workspaces/d1f3g5h7jk'],
+  ['workspace-ports', '/workspaces/k3m9x2q7ab/ports'],
+  ['workspace-share', '/workspaces/k3m9x2q7ab/ports', async (page) => {
+    await page.getByRole('button', { name: /^(Share|分享) 3000/ }).click();
+    await page.getByRole('button', { name: /^(Make the link|生成链接)$/ }).click();
+  }],
+  ['workspace-terminal', '/workspaces/k3m9x2q7ab/terminal', (page) => page.waitForTimeout(1_500)],
+  ['workspace-files', '/workspaces/k3m9x2q7ab/files'],
+  ['workspace-file', '/workspaces/k3m9x2q7ab/files?path=/home/user&file=/home/user/analysis.py', (page) => page.locator('.cm-content').first().waitFor()],
   ['workspace-settings', '/workspaces/k3m9x2q7ab/settings'],
   ['account', '/account'], ['security', '/account/security'], ['tokens', '/account/tokens'], ['activity', '/account/activity'],
   ['admin-accounts', '/admin/accounts'], ['admin-invitations', '/admin/invitations'], ['admin-settings', '/admin/settings'],

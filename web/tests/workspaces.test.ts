@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Workspace } from '../src/lib/api';
 import { allowed, freeName, nextLine, phaseNow, refusal } from '../src/lib/workspaces';
 import { limitFields, restFields } from '../src/lib/workspace-limits';
+import { cleaned, nameFits, sorted, steps, textOf } from '../src/lib/workspace-files';
 import { shownOf, valueOf } from '../src/lib/limits';
 
 const workspace = (over: object) => ({ observed: { state: 'running', since: 0 }, actions: [], ...over }) as unknown as Workspace;
@@ -40,4 +41,29 @@ it('a proposed name is free', () => {
 
 it('limits survive being shown', () => {
   for (const field of [...limitFields, ...restFields]) expect(valueOf(field, shownOf(field, field.max))).toBe(field.max);
+});
+
+describe('files', () => {
+  it('have paths without tricks', () => {
+    expect(cleaned(null)).toBe('/home/user');
+    expect(cleaned('relative')).toBe('/home/user');
+    expect(cleaned('/home/user/./a//b/../c')).toBe('/home/user/a/c');
+    expect(cleaned('/../..')).toBe('/');
+    for (const bad of ['', '.', '..', 'a/b', 'a\0']) expect(nameFits(bad)).toBe(false);
+  });
+  it('know the way to where they are', () => {
+    expect(steps('/home/user/a/b').map((step) => step.path)).toEqual(['/home/user', '/home/user/a', '/home/user/a/b']);
+    expect(steps('/etc').map((step) => step.path)).toEqual(['/', '/etc']);
+    expect(steps('/home/username').at(0)?.path).toBe('/');
+  });
+  it('are sorted as people count, folders first', () => {
+    const of = (name: string, type: 'file' | 'directory') => ({ name, type, size: 0, modified_ms: 0, mode: 0 });
+    expect(sorted([of('b10', 'file'), of('b2', 'file'), of('z', 'directory')], 'en').map((entry) => entry.name)).toEqual(['z', 'b2', 'b10']);
+  });
+  it('are text or not', () => {
+    const bytes = (...values: number[]) => Uint8Array.from(values).buffer;
+    expect(textOf(bytes(104, 105))).toBe('hi');
+    expect(textOf(bytes(104, 0))).toBeNull();
+    expect(textOf(bytes(0xff, 0xfe))).toBeNull();
+  });
 });

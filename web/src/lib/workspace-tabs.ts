@@ -3,5 +3,8 @@ import type { MessageKey } from './messages/en/index';
 
 export const workspaceTabs: { path: string; label: MessageKey }[] = [
   { path: '', label: 'ws.tab_overview' },
+  { path: '/terminal', label: 'ws.tab_terminal' },
+  { path: '/files', label: 'ws.tab_files' },
+  { path: '/ports', label: 'ws.tab_ports' },
   { path: '/settings', label: 'ws.tab_settings' },
 ];

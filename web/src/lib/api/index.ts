@@ -7,7 +7,10 @@ import type {
   DependencyEventsData,
   LanguageConnectData,
   LogTailData,
+  FileArchiveData,
+  FileReadData,
   WorkspaceEventsData,
+  WorkspaceTerminalData,
 } from './generated/types.gen';
 import { address, ifMatch, once } from './request';
 import type * as T from './types';
@@ -21,6 +24,13 @@ const done = async (answer: Promise<unknown>): Promise<void> => void (await answ
 
 const filled = <Q extends object>(query: Q): Q =>
   Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined && value !== '')) as Q;
+
+/** A body that is sent as it is. */
+const bytes = (content: Blob) => ({
+  body: content as never,
+  bodySerializer: null,
+  headers: { 'Content-Type': 'application/octet-stream' },
+});
 
 export const api = {
   system: () => sdk.systemGet(),
@@ -126,6 +136,31 @@ export const api = {
   purgeWorkspace: (workspace: string) => done(sdk.workspacePurge({ path: { workspace } })),
   workspaceEventsUrl: (workspace: string) =>
     address<WorkspaceEventsData>({ url: '/api/v1/workspaces/{workspace}/events', path: { workspace } }),
+
+  openWorkspace: (workspace: string, port?: number) => sdk.workspaceOpen({ path: { workspace }, body: { port } }),
+  cloneWorkspace: (workspace: string, name: string) =>
+    as<T.Workspace>(sdk.workspaceClone({ path: { workspace }, body: { name }, headers: once() })),
+  terminalUrl: (workspace: string, query: NonNullable<WorkspaceTerminalData['query']>) =>
+    address<WorkspaceTerminalData>({ url: '/api/v1/workspaces/{workspace}/terminal', path: { workspace }, query }),
+  ports: (workspace: string) => as<T.Page<T.Port>>(sdk.portList({ path: { workspace } })),
+  setPort: (workspace: string, port: number, body: { visibility?: T.PortVisibility; protocol?: T.PortProtocol }) =>
+    as<T.Port>(sdk.portSet({ path: { workspace, port }, body })),
+  resetPort: (workspace: string, port: number) => done(sdk.portReset({ path: { workspace, port } })),
+  sharePort: (workspace: string, port: number, for_ms: number) => sdk.portShare({ path: { workspace, port }, body: { for_ms } }),
+  portShares: (workspace: string) => sdk.portShares({ path: { workspace } }),
+  endPortShare: (workspace: string, share: string) => done(sdk.portUnshare({ path: { workspace, share } })),
+  folder: (workspace: string, path: string) => as<T.FolderList>(sdk.fileList({ path: { workspace }, query: { path } })),
+  readFile: (workspace: string, path: string) =>
+    as<ArrayBuffer>(sdk.fileRead({ path: { workspace }, query: { path }, parseAs: 'arrayBuffer' })),
+  fileUrl: (workspace: string, path: string) =>
+    address<FileReadData>({ url: '/api/v1/workspaces/{workspace}/files', path: { workspace }, query: { path } }),
+  archiveUrl: (workspace: string, path: string, format: 'zip' | 'tar.gz') =>
+    address<FileArchiveData>({ url: '/api/v1/workspaces/{workspace}/archive', path: { workspace }, query: { path, format } }),
+  writeFile: (workspace: string, path: string, content: Blob) =>
+    done(sdk.fileWrite({ path: { workspace }, query: { path }, ...bytes(content) })),
+  unpack: (workspace: string, path: string, archive: Blob) =>
+    done(sdk.fileUnpack({ path: { workspace }, query: { path }, ...bytes(archive) })),
+  changeFile: (workspace: string, body: T.FileChange) => done(sdk.fileChange({ path: { workspace }, body })),
 
   invitations: () => sdk.invitationList({ query: { limit: 200 } }),
   createInvitation: (body: T.CreateInvitation) => sdk.invitationCreate({ body, headers: once() }),

@@ -73,7 +73,7 @@ export type Reason = G.Reason;
 export type Offer = Narrow<G.Offer, { action: WorkspaceAction }>;
 /** Named apart from an app's start, whose name in the description of the API it shares. */
 export type WorkspaceStart = { from: string; phases: G.Phase[]; total_us: number };
-export type Trouble = G.Trouble & { last_lines?: string[] };
+export type Trouble = G.Trouble;
 export type Observed = Narrow<G.Observed, { state: WorkspaceState; start?: WorkspaceStart | null; trouble?: Trouble | null }>;
 export type Workspace = Narrow<
   G.Workspace,
@@ -93,3 +93,12 @@ export type UpdateWorkspace = Narrow<
   G.UpdateWorkspace,
   { kind?: WorkspaceKind; depth?: WorkspaceDepth; limits?: WorkspaceLimits; rest?: WorkspaceRest }
 >;
+
+export type PortVisibility = 'private' | 'signed_in' | 'public';
+export type PortProtocol = 'http' | 'https';
+export type Port = Narrow<G.Port, { visibility: PortVisibility; protocol: PortProtocol }>;
+export type PortShare = G.PortShare;
+export type FileKind = 'file' | 'directory' | 'link' | 'other';
+export type FolderEntry = Narrow<G.FolderEntry, { type: FileKind }>;
+export type FolderList = Narrow<G.FolderList, { entries: FolderEntry[] }>;
+export type FileChange = G.FileChange;

@@ -26,12 +26,15 @@ export type { EditorView } from '@codemirror/view';
 
 export type Keys = { save: () => void; run: () => void; publish: () => void };
 
-const reading = (): Extension => [
+const typescript = javascript({ typescript: true });
+
+/** `code`: how the text is highlighted. */
+const reading = (code: Extension = typescript): Extension => [
   language() === 'zh' ? EditorState.phrases.of(chinesePhrases) : [],
   lineNumbers(),
   highlightSpecialChars(),
   drawSelection(),
-  javascript({ typescript: true }),
+  code,
   bracketMatching(),
   highlightSelectionMatches(),
   EditorView.lineWrapping,
@@ -78,6 +81,8 @@ export type EditorOptions = {
   source: string;
   label: string;
   readOnly: boolean;
+  /** How it is highlighted; TypeScript unless told. */
+  code?: Extension;
   keys: Keys;
   onchange: (source: string) => void;
 };
@@ -94,10 +99,10 @@ export function makeEditor(options: EditorOptions): EditorView {
       doc: options.source,
       extensions: [
         shortcuts(options.keys),
-        reading(),
+        reading(options.code),
         writing,
         EditorState.readOnly.of(options.readOnly),
-        EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false' }),
+        EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false', tabindex: '0' }),
         languagePart.of([]),
         listener,
       ],
