@@ -526,7 +526,7 @@ export const appStart = <ThrowOnError extends boolean = true>(options: Options<A
 });
 
 /**
- * Serves no more requests; those in flight finish.
+ * Serves no more requests; those in flight have up to 10 s to finish, and the answer comes when nothing runs any more.
  */
 export const appStop = <ThrowOnError extends boolean = true>(options: Options<AppStopData, ThrowOnError>): RequestResult<AppStopResponses, AppStopErrors, ThrowOnError, 'data'> => (options.client ?? client).post<AppStopResponses, AppStopErrors, ThrowOnError, 'data'>({
     responseStyle: 'data',
