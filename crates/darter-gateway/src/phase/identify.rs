@@ -42,7 +42,7 @@ pub(crate) fn identify<B>(inner: &Inner, peer: &Peer, request: &Request<B>) -> (
         time,
         wants: wants(headers),
     };
-    let problem = check(request, host.is_some());
+    let problem = check(request, !context.host.is_empty());
     (context, problem)
 }
 
@@ -117,15 +117,27 @@ fn authority<B>(request: &Request<B>) -> Option<HeaderValue> {
     }
 }
 
-/// Lower case, without port, final dot and user.
+/// Lower case, without port and final dot. Empty when it is no host: a user name, a port that is no number, or letters that
+/// no host has would go on into a function's links.
 pub(super) fn host_name(authority: &HeaderValue) -> String {
     let text = authority.to_str().unwrap_or_default();
-    let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
-    let name = match text.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or("", |(address, _)| address),
-        None => text.split_once(':').map_or(text, |(name, _)| name),
+    let (name, port, letters): (&str, &str, &[u8]) = match text.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((address, port)) => (address, port, b":."),
+            None => return String::new(),
+        },
+        None => {
+            let (name, port) = text.split_at(text.find(':').unwrap_or(text.len()));
+            (name, port, b"-._")
+        }
     };
-    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+    let digits = port.strip_prefix(':').unwrap_or_default();
+    let port_is_sound = (port.is_empty() || port.starts_with(':'))
+        && digits.len() <= 5
+        && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let sound = port_is_sound && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || letters.contains(&byte));
+    if sound { name.to_ascii_lowercase() } else { String::new() }
 }
 
 fn request_id(inner: &Inner, headers: &HeaderMap, time: darter_core::Millis) -> HeaderValue {
@@ -169,7 +181,17 @@ mod tests {
             ("[::1]:8080", "::1"),
             ("[::1]", "::1"),
             ("127.0.0.1:7070", "127.0.0.1"),
-            ("user@evil@example.org", "example.org"),
+            ("user@evil@example.org", ""),
+            ("example.org:80@evil.org", ""),
+            ("example.org:", "example.org"),
+            ("example.org:80/x", ""),
+            ("example.org:999999", ""),
+            ("example.org:8 0", ""),
+            ("exa mple.org", ""),
+            ("example.org/", ""),
+            ("[::1]x", ""),
+            ("[::1]80", ""),
+            ("[::1]:", "::1"),
             ("[broken", ""),
             ("", ""),
         ] {
