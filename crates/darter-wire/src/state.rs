@@ -227,12 +227,16 @@ impl State {
             Kind::Data | Kind::End | Kind::Response if stream.failure.is_some() => self.stray_frame(header),
             Kind::Response => {
                 let frame = codec::read_response(&payload)?;
-                self.received_bytes += frame.body.len();
-                stream.respond(frame, wakers)
+                let length = frame.body.len();
+                stream.respond(frame, wakers)?;
+                self.received_bytes += length;
+                Ok(())
             }
             Kind::Data => {
-                self.received_bytes += payload.len();
-                stream.take_data(payload, wakers)
+                let length = payload.len();
+                stream.take_data(payload, wakers)?;
+                self.received_bytes += length;
+                Ok(())
             }
             Kind::End => stream.take_end(wakers),
             Kind::Request | Kind::Goaway => Err(Violation::UnknownType),
