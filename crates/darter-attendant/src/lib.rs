@@ -12,6 +12,8 @@ mod attendant;
 mod blocking;
 mod body;
 mod claim;
+#[cfg(feature = "client")]
+pub mod client;
 mod disk;
 mod editor;
 mod environment;

@@ -2,5 +2,7 @@
 //! strict reader that is here for both sides.
 
 pub mod line;
+#[cfg(feature = "client")]
+pub mod reader;
 pub(crate) mod restore;
 pub(crate) mod take;
