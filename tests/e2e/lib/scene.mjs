@@ -73,6 +73,7 @@ export const pagesOf = (app) => {
     ['versions', `${at}/versions/hello`], ['logs', `${at}/logs`], ['metrics', `${at}/metrics`],
     ['dependencies', `${at}/dependencies`], ['environment', `${at}/environment`], ['domains', `${at}/domains`],
     ['members', `${at}/members`], ['settings', `${at}/settings`],
+    ['workspaces', '/workspaces?refused=workspace.not_found'], ['workspace-bin', '/workspaces/bin'],
     ['account', '/account'], ['security', '/account/security'], ['tokens', '/account/tokens'], ['activity', '/account/activity'],
     ['admin-accounts', '/admin/accounts'], ['admin-invitations', '/admin/invitations'], ['admin-settings', '/admin/settings'],
     ['admin-doctor', '/admin/doctor'], ['admin-audit', '/admin/audit'], ['missing', '/no-such-page'],
