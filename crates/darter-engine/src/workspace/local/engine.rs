@@ -12,7 +12,6 @@ use futures_util::future::join_all;
 
 use super::connect::{Want, stopped};
 use super::start::answers;
-use super::unit::limits;
 use super::workspace::{Inner, Workspace};
 use super::{LocalWorkspaces, Shared};
 use crate::workspace::{
@@ -73,7 +72,7 @@ impl Workspaces for LocalWorkspaces {
         let bundle = self.shared.source.load(id).await?;
         let mut inner = workspace.lock();
         if let Some(unit) = &inner.unit {
-            unit.sandbox.set_limits(&limits(&bundle.limits)).map_err(|error| refused(&error))?;
+            unit.set_walls(&bundle.limits).map_err(|error| refused(&error))?;
             // What takes effect with the next start stays as it is until then.
             inner.bundle = inner.bundle.take().map(|running| crate::workspace::WorkspaceBundle {
                 limits: bundle.limits,

@@ -97,9 +97,10 @@ impl LocalWorkspaces {
             homes: Arc::clone(&homes),
         };
         let environments = setup.environments;
+        let starts = Starts::new(setup.config.starts, setup.config.queue);
         let shared = Arc::new(Shared {
-            pool: Pool::start(builder, Arc::clone(&environments), setup.config.pool.clone()),
-            starts: Starts::new(setup.config.starts, setup.config.queue),
+            pool: Pool::start(builder, Arc::clone(&environments), Arc::clone(&starts), setup.config.pool.clone()),
+            starts,
             policy: Arc::new(egress::Policy::new(setup.egress.clone())),
             config: setup.config,
             egress: setup.egress,

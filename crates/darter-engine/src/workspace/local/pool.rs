@@ -10,6 +10,7 @@ use darter_core::workspace::EnvironmentName;
 use darter_sandbox::SandboxError;
 use tokio::sync::Notify;
 
+use super::starts::Starts;
 use super::unit::{Builder, Unit};
 use crate::environment::{Environments, InstalledEnvironment};
 use crate::workspace::config::WorkspacePoolConfig;
@@ -22,6 +23,8 @@ const MEMORY_OF_DEMAND: Duration = Duration::from_secs(300);
 const WISHES_PER_UNIT: usize = 3;
 /// An environment that was installed meanwhile is noticed by then.
 const LOOK: Duration = Duration::from_secs(5);
+/// Longest that refilling waits for those who start.
+const LONGEST_CALM: Duration = Duration::from_secs(10);
 /// The pool takes at most this part of what the machine has to spare.
 const SHARE: u64 = 4;
 
@@ -29,6 +32,7 @@ const SHARE: u64 = 4;
 pub(super) struct Pool {
     builder: Builder,
     environments: Arc<dyn Environments>,
+    starts: Arc<Starts>,
     config: WorkspacePoolConfig,
     state: Mutex<State>,
     taken: Notify,
@@ -48,11 +52,13 @@ impl Pool {
     pub(super) fn start(
         builder: Builder,
         environments: Arc<dyn Environments>,
+        starts: Arc<Starts>,
         config: WorkspacePoolConfig,
     ) -> Arc<Self> {
         let pool = Arc::new(Self {
             builder,
             environments,
+            starts,
             config,
             state: Mutex::default(),
             taken: Notify::new(),
@@ -143,6 +149,8 @@ impl Pool {
                 }
                 continue;
             };
+            // The cores belong to those who wait; in a flood a little is built all the same.
+            let _ = tokio::time::timeout(LONGEST_CALM, self.starts.quiet()).await;
             match self.builder.build_ahead(&environment).await {
                 Ok(unit) => {
                     pause = BACKOFF.0;

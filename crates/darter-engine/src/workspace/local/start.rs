@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::attendant::Trouble;
 use super::doors::Inner as InnerDoor;
 use super::starts::Permit;
-use super::unit::{Unit, limits};
+use super::unit::Unit;
 use super::workspace::{Inner, Workspace};
 use super::{Shared, words};
 use crate::environment::InstalledEnvironment;
@@ -183,7 +183,7 @@ impl Attempt {
         if !adopted.map_err(|error| Failed::Home(error.to_string()))? {
             self.bring_home(bundle, unit).await?;
         }
-        unit.sandbox.set_limits(&limits(&bundle.limits))?;
+        unit.set_walls(&bundle.limits)?;
         if let Some(egress) = unit.sandbox.take_egress() {
             tokio::spawn(self.shared.proxy(&self.workspace.id).serve(egress));
         }

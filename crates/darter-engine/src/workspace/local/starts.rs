@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use darter_core::{AccountId, Fault, Kind};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use crate::workspace::QueuePlace;
 
@@ -18,6 +18,7 @@ pub(super) struct Starts {
     limit: usize,
     most: usize,
     line: Mutex<Line>,
+    quiet: Notify,
 }
 
 struct Line {
@@ -59,11 +60,24 @@ impl std::fmt::Debug for Starts {
 impl Starts {
     pub(super) fn new(limit: usize, most: usize) -> Arc<Self> {
         let line = Line { running: 0, next: 0, owners: VecDeque::new(), average: GUESS };
-        Arc::new(Self { limit, most, line: Mutex::new(line) })
+        Arc::new(Self { limit, most, line: Mutex::new(line), quiet: Notify::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resolves when nobody is starting.
+    pub(super) async fn quiet(&self) {
+        loop {
+            let quiet = self.quiet.notified();
+            tokio::pin!(quiet);
+            quiet.as_mut().enable();
+            if self.lock().running == 0 {
+                return;
+            }
+            quiet.await;
+        }
     }
 
     /// Stands in line. The fault says when to come again.
@@ -195,6 +209,9 @@ impl Drop for Permit {
             line.average = (line.average * 7 + self.since.elapsed()) / 8;
         }
         self.starts.advance();
+        if self.starts.lock().running == 0 {
+            self.starts.quiet.notify_waiters();
+        }
     }
 }
 
@@ -243,6 +260,7 @@ mod tests {
         drop(leaves);
         assert_eq!(places(&[second, third]), [1, 2]);
         drop(first);
+        starts.quiet().await;
         assert_eq!(starts.lock().running, 0, "a permit for somebody who has gone goes back");
         drop(starts.enter(&two).unwrap().wait(|_| ()).await);
     }

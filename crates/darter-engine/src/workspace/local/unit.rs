@@ -96,7 +96,7 @@ pub(super) struct Builder {
 }
 
 /// The walls of a workspace.
-pub(super) fn limits(limits: &WorkspaceLimits) -> Limits {
+fn limits(limits: &WorkspaceLimits) -> Limits {
     Limits {
         cpu_millis: limits.cpu_millis,
         memory: limits.memory_bytes,
@@ -208,6 +208,15 @@ async fn listen(from: Receiver, words: Words) {
 }
 
 impl Unit {
+    /// Sets the walls of a workspace. A plain user's machine may have none to set: `doctor` says so, and such a server is one
+    /// user's own.
+    pub(super) fn set_walls(&self, wanted: &WorkspaceLimits) -> Result<(), SandboxError> {
+        match self.sandbox.set_limits(&limits(wanted)) {
+            Ok(()) | Err(SandboxError::Unsupported(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The empty home that it has waited with; given out once.
     pub(super) fn take_fresh(&self) -> Option<Fresh> {
         self.fresh.lock().unwrap_or_else(PoisonError::into_inner).take()
