@@ -56,12 +56,21 @@ pub(crate) fn not_started(error: &std::io::Error, program: &str, cwd: &Path) -> 
         std::io::ErrorKind::NotFound if !cwd.is_dir() => {
             Fault::new("file.not_found", format!("{} is no folder to start in", cwd.display()))
         }
-        std::io::ErrorKind::NotFound => {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied if !is_anywhere(program) => {
             Fault::new("program.not_found", format!("{program} is not installed here, or not on the PATH"))
         }
         std::io::ErrorKind::PermissionDenied => {
             Fault::new("program.failed", format!("{program} may not be executed (or {} entered)", cwd.display()))
         }
         _ => Fault::new("program.failed", format!("{program} could not be started: {error}")),
+    }
+}
+
+/// A folder of the PATH that may not be searched makes the kernel speak of permission where a program is only missing.
+fn is_anywhere(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    match program.contains('/') {
+        true => Path::new(program).exists(),
+        false => std::env::split_paths(&path).any(|folder| folder.join(program).exists()),
     }
 }
