@@ -19,7 +19,8 @@ export function wrk(url, host, { connections, seconds }) {
 }
 
 /** One GET on a connection of its own. Milliseconds until the whole answer is here. */
-export function get(port, host, path) {
+export function get(port, host, path, headers = {}) {
+  const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('')
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => {
       const began = now()
@@ -30,7 +31,7 @@ export function get(port, host, path) {
         const [head, ...body] = text.split('\r\n\r\n')
         resolve({ ms: now() - began, status: Number(head.split(' ')[1]), body: body.join('\r\n\r\n') })
       })
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n${more}\r\n`)
     })
     socket.setNoDelay(true)
     socket.once('error', reject)

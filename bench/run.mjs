@@ -7,6 +7,7 @@ import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { get, others, wrk } from './load.mjs'
 import { Server, median, now, percentile, sleep } from './server.mjs'
+import * as workspaces from './workspaces.mjs'
 
 const { values: options } = parseArgs({
   options: {
@@ -164,6 +165,22 @@ async function bigBundle(server) {
   row('the same with a 1 MB bundle of dependencies, pool filled, p50', ms(median(await bundle(server))), '', '40 ms', '8 ms')
 }
 
+/** On a data directory of their own: installing two environments takes minutes, and happens once. */
+async function editors() {
+  const data = Server.newData()
+  const both = { DARTER_ENGINE_ENVIRONMENTS: 'vscode,jupyter' }
+  let server = await Server.start(options.darter, data, both)
+  server.signIn('bench-editors')
+  await workspaces.installed(server)
+  await attempt('workspaces, pool filled', () => workspaces.withPool(server, { row, ms, times }))
+  await server.stop()
+  server = await Server.start(options.darter, data, { ...both, DARTER_WORKSPACES_POOL_MOST: '0', DARTER_WORKSPACES_POOL_LEAST: '0' })
+  server.signIn('bench-editors-empty')
+  await attempt('workspaces, pool empty', () => workspaces.withoutPool(server, { row, ms, times }))
+  await server.stop()
+  Server.remove(data)
+}
+
 async function main() {
   const data = Server.newData()
   let server = await Server.start(options.darter, data)
@@ -180,6 +197,7 @@ async function main() {
   await attempt('stopped, pool empty', () => withoutPool(server))
   await server.stop()
   Server.remove(data)
+  await attempt('workspaces', editors)
   const many = Server.newData()
   await attempt('1,000 apps', () => thousand(many, {}))
   Server.remove(many)

@@ -333,6 +333,9 @@ async fn the_page_and_its_files_are_answered_here_and_wake_the_server() {
     let file = ask(&house, HOST, "/workbench.js", &format!("{IN}Accept-Encoding: gzip, br\r\n")).await;
     assert_eq!((file.text(), file.header("content-encoding")), ("console.log(1)", "br"));
     assert!(file.header("cache-control").contains("immutable"));
+    let own = ask(&house, HOST, "/.darter/static/d1/workbench.js", IN).await;
+    assert_eq!((own.status, own.text()), (200, "console.log(1)"));
+    assert_eq!(ask(&house, HOST, "/.darter/static/d1/../x", IN).await.status, 404);
     let shared = ask(&house, "assets.darter-apps.localhost", "/d1/workbench.js", "Accept-Encoding: br;q=0\r\n").await;
     assert_eq!((shared.status, shared.header("content-encoding")), (200, ""));
     assert_eq!(shared.header("access-control-allow-origin"), "*");

@@ -9,7 +9,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::doors::{Signal, WorkspaceRoute};
-use super::{door, proxy};
+use super::{accepted, door, files, proxy};
 use crate::context::Context;
 use crate::page::Problem;
 use crate::phase::upgrade::Upgrade;
@@ -20,6 +20,9 @@ use crate::server::Inner;
 pub(super) const PREFIX: &str = "/.darter/";
 pub(super) const ENTER: &str = "/.darter/enter";
 pub(super) const ENTERED: &str = "/.darter/entered";
+
+/// The environment's files under the workspace's own origin, which frames and workers must be of.
+const STATIC: &str = "/.darter/static/";
 
 /// Longest time that one click keeps a workspace awake.
 const MAX_KEEP: u32 = 24 * 60;
@@ -37,6 +40,15 @@ pub(super) async fn answer(
         (Method::GET, "/.darter/session") if upgrade.is_some() => {
             let way = proxy::Way { door: Door::Attendant, target: Some("/v1/session"), route };
             proxy::forward(inner, context, way, (request, upgrade)).await
+        }
+        (Method::GET | Method::HEAD, path) if path.starts_with(STATIC) => {
+            // The digest in the address is what makes it immutable; whatever is asked, this workspace's build answers.
+            let file = path[STATIC.len()..]
+                .split_once('/')
+                .and_then(|(_, path)| route.front.file(&format!("/{path}"), accepted(request.headers())));
+            let file =
+                file.ok_or_else(|| Problem::new(404, "environment.file_not_found", "The editor has no such file."))?;
+            files::send(&file, request.method()).await
         }
         (Method::GET, "/.darter/status") => Ok(json(inner.doors.status(&route.id).await?)),
         (Method::POST, "/.darter/activity") => {

@@ -34,3 +34,4 @@ pub use side::{Doorplate, WorkspaceSide};
 pub use source::Residents;
 pub use state::{change, keep, purge, restart};
 pub use update::update;
+pub use view::port_address;

@@ -23,6 +23,7 @@ use darter_engine::workspace::Workspaces;
 pub struct Doorplate {
     /// The owner's name, which decorates the host.
     pub owner_name: String,
+    pub name: String,
     /// What its page and its files are made of.
     pub environment: EnvironmentName,
     pub depth: Depth,
@@ -38,6 +39,8 @@ pub struct WorkspaceSide {
     pub environments: Arc<dyn Environments>,
     /// Signs the passes that let browsers in; the front door checks them with the same key.
     pub pass_key: PassKey,
+    /// What editors' words are made from.
+    editor_key: [u8; 32],
     plates: DashMap<WorkspaceId, Arc<Doorplate>>,
     watchers: DashMap<WorkspaceId, watch::Sender<u64>>,
     /// Sights on their way to the store.
@@ -51,10 +54,16 @@ impl WorkspaceSide {
             engine,
             environments,
             pass_key: PassKey::derive(master),
+            editor_key: blake3::derive_key("darter 2026-11 words of editors", master),
             plates: DashMap::new(),
             watchers: DashMap::new(),
             sights: OnceLock::new(),
         }
+    }
+
+    /// The word by which a workspace's editor knows the gateway, and nobody else's. Worth nothing outside its sandbox.
+    pub fn editor_token(&self, id: &WorkspaceId) -> String {
+        blake3::keyed_hash(&self.editor_key, id.as_str().as_bytes()).to_hex()[..32].to_owned()
     }
 
     /// The workspace of a host's id.
@@ -66,6 +75,7 @@ impl WorkspaceSide {
     pub(crate) fn hang(&self, row: &Workspace, owner_name: &str) {
         let plate = Doorplate {
             owner_name: owner_name.to_owned(),
+            name: row.name.clone(),
             environment: row.environment.clone(),
             depth: row.depth,
             recycled: row.desired == Desired::Recycled,

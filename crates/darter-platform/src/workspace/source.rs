@@ -88,7 +88,10 @@ impl WorkspaceSource for Residents {
             environment: row.environment,
             depth: row.depth,
             limits: Arc::new(row.limits),
-            variables: BTreeMap::from([("DARTER_WORKSPACE".to_owned(), id.to_string())]),
+            variables: BTreeMap::from([
+                ("DARTER_WORKSPACE".to_owned(), id.to_string()),
+                ("DARTER_EDITOR_TOKEN".to_owned(), platform.workspaces.editor_token(id)),
+            ]),
             rest: row.rest,
             hostname: host_name(&row.name),
             port_address: addresses.port,

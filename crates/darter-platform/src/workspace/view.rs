@@ -24,6 +24,11 @@ pub(crate) fn addresses(platform: &Platform, owner_name: &str, id: &WorkspaceId)
     api::Addresses { editor: at(owner_name), port: at("{{port}}") }
 }
 
+/// A port's address, with `{{port}}` in the place of its number.
+pub fn port_address(platform: &Platform, id: &WorkspaceId) -> String {
+    addresses(platform, "", id).port
+}
+
 pub(crate) fn state_word(state: State) -> &'static str {
     match state {
         State::Stopped => "stopped",

@@ -1,10 +1,13 @@
 //! `[workspaces]`
 
 use darter_core::workspace::{WorkspaceLimits, WorkspaceRest};
+use darter_engine::config::ConfigError;
+use darter_engine::workspace::WorkspacesConfig;
+use darter_engine::workspace::config::WorkspacePoolConfig;
 use darter_platform::workspace::WorkspaceConfig;
 use serde::{Deserialize, Serialize};
 
-use super::key::{Key, Kind};
+use super::key::{Key, Kind, Problem};
 
 /// How many workspaces there may be, what they may use, and when they rest.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,6 +35,12 @@ pub struct Workspaces {
     pub temporary_ms: u64,
     pub recycle_ms: u64,
     pub visit_ms: u64,
+    pub starts: u32,
+    pub queue: u32,
+    pub ready_timeout_ms: u64,
+    pub pool_least: u32,
+    pub pool_most: u32,
+    pub pool_memory_bytes: u64,
 }
 
 pub const KEYS: &[Key] = &[
@@ -65,11 +74,19 @@ pub const KEYS: &[Key] = &[
         Kind::Number,
         "how long a browser may stay away from a workspace before it has to come by the console again",
     ),
+    Key::new("starts", Kind::Number, "workspaces that start at a time; the rest waits its turn"),
+    Key::new("queue", Kind::Number, "starts that may wait; beyond it people are told to come again"),
+    Key::new("ready_timeout_ms", Kind::Number, "an editor that does not answer by then is started again"),
+    Key::new("pool_least", Kind::Number, "started editors of each installed environment that wait for somebody"),
+    Key::new("pool_most", Kind::Number, "and at most so many of one, however many were just wanted; 0: no pool"),
+    Key::new("pool_memory_bytes", Kind::Number, "memory that all of them together may take"),
 ];
 
 impl Default for Workspaces {
     fn default() -> Self {
         let config = WorkspaceConfig::default();
+        let engine = WorkspacesConfig::default();
+        let small = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Self {
             per_account: config.per_account,
             total: config.total,
@@ -93,11 +110,43 @@ impl Default for Workspaces {
             temporary_ms: config.temporary_ms,
             recycle_ms: config.recycle_ms,
             visit_ms: config.visit_ms,
+            starts: small(engine.starts),
+            queue: small(engine.queue),
+            ready_timeout_ms: engine.ready_timeout_ms,
+            pool_least: small(engine.pool.least),
+            pool_most: small(engine.pool.most),
+            pool_memory_bytes: engine.pool.memory_bytes,
         }
     }
 }
 
 impl Workspaces {
+    /// The engine's part, checked.
+    pub fn engine(&self) -> Result<WorkspacesConfig, Problem> {
+        let least = self.pool_least.min(self.pool_most) as usize;
+        let defaults = WorkspacesConfig::default();
+        let pool = WorkspacePoolConfig {
+            least,
+            most: self.pool_most as usize,
+            memory_bytes: self.pool_memory_bytes,
+            ..defaults.pool
+        };
+        let config = WorkspacesConfig {
+            starts: self.starts as usize,
+            queue: self.queue as usize,
+            ready_timeout_ms: self.ready_timeout_ms,
+            pool,
+            ..defaults
+        };
+        let key = |error: ConfigError| {
+            error.key.replace("engine.workspaces.pool.", "workspaces.pool_").replace("engine.", "")
+        };
+        config
+            .validate()
+            .map_err(|error| Problem::new(key(error.clone()), error.problem, "choose a value in this range"))?;
+        Ok(config)
+    }
+
     /// The platform's configuration, which checks it.
     pub fn config(&self) -> WorkspaceConfig {
         WorkspaceConfig {

@@ -7,29 +7,27 @@ use darter_core::workspace::Door;
 use darter_core::workspace::port::Visibility;
 use darter_core::{Fault, WorkspaceId};
 use darter_engine::workspace::Signal as Sign;
-use darter_gateway::{
-    Accepted, Connection, Doors, Entry, Front, Page, PageAsk, Signal, Spot, StaticFile, WorkspaceRoute,
-};
+use darter_gateway::{Connection, Doors, Entry, Front, Signal, Spot, WorkspaceRoute};
 use darter_platform::Platform;
-use darter_platform::workspace::{self, door};
+use darter_platform::workspace::{self, Doorplate, door};
+
+use super::front::{Pages, Resident, Whole};
 
 /// The platform's workspaces as the gateway sees them.
-pub struct Entrance(pub Arc<Platform>);
+pub struct Entrance {
+    pub platform: Arc<Platform>,
+    pub pages: Pages,
+}
 
-/// An editor whose own server answers everything.
-struct Whole;
-
-impl Front for Whole {
-    fn page(&self, _: &PageAsk<'_>) -> Option<Page> {
-        None
-    }
-
-    fn file(&self, _: &str, _: Accepted) -> Option<StaticFile> {
-        None
-    }
-
-    fn digest(&self) -> &str {
-        ""
+impl Entrance {
+    /// What the gateway answers itself for this workspace's editor.
+    fn front(&self, id: &WorkspaceId, plate: &Doorplate) -> Arc<dyn Front> {
+        let page = self.platform.workspaces.environments.page(&plate.environment);
+        let rendered = page.and_then(|page| {
+            let port_address = workspace::port_address(&self.platform, id);
+            self.pages.vscode(&page, Resident { name: plate.name.clone(), depth: plate.depth, port_address })
+        });
+        rendered.unwrap_or_else(|| Arc::new(Whole(format!("token {}", self.platform.workspaces.editor_token(id)))))
     }
 }
 
@@ -44,39 +42,40 @@ fn entry(entry: door::Entry) -> Entry {
 #[async_trait]
 impl Doors for Entrance {
     fn route(&self, id: &WorkspaceId) -> Option<Arc<WorkspaceRoute>> {
-        let plate = self.0.workspaces.plate(id).filter(|plate| !plate.recycled)?;
+        let plate = self.platform.workspaces.plate(id).filter(|plate| !plate.recycled)?;
         let label = format!("{}-{id}", plate.owner_name).into();
-        Some(Arc::new(WorkspaceRoute { id: id.clone(), label, front: Arc::new(Whole) }))
+        Some(Arc::new(WorkspaceRoute { id: id.clone(), label, front: self.front(id, &plate) }))
     }
 
-    fn assets(&self, _: &str) -> Option<Arc<dyn Front>> {
-        None
+    fn assets(&self, digest: &str) -> Option<Arc<dyn Front>> {
+        let folder = self.platform.workspaces.environments.static_files(digest)?;
+        Some(Pages::assets(digest, folder))
     }
 
     fn is_public(&self, id: &WorkspaceId, port: u16) -> bool {
-        let plate = self.0.workspaces.plate(id).filter(|plate| !plate.recycled);
+        let plate = self.platform.workspaces.plate(id).filter(|plate| !plate.recycled);
         plate.is_some_and(|plate| plate.ports.get(&port).is_some_and(|(seen, _)| *seen == Visibility::Public))
     }
 
     fn is_valid(&self, spot: &Spot, token: &str) -> bool {
-        let (key, now) = (&self.0.workspaces.pass_key, self.0.clock.now());
+        let (key, now) = (&self.platform.workspaces.pass_key, self.platform.clock.now());
         key.verify(token, (&spot.id, spot.port.map_or(Door::Editor, Door::Port)), now).is_some()
     }
 
     async fn visit(&self, spot: &Spot, visit: &str) -> Result<Option<Entry>, Fault> {
-        Ok(door::visit(&self.0, &place(spot), visit).await?.map(entry))
+        Ok(door::visit(&self.platform, &place(spot), visit).await?.map(entry))
     }
 
     async fn redeem(&self, spot: &Spot, code: &str) -> Result<Entry, Fault> {
-        door::redeem(&self.0, &place(spot), code).await.map(entry)
+        door::redeem(&self.platform, &place(spot), code).await.map(entry)
     }
 
     async fn by_access_token(&self, spot: &Spot, token: &str) -> Result<(), Fault> {
-        door::by_access_token(&self.0, &place(spot), token).await
+        door::by_access_token(&self.platform, &place(spot), token).await
     }
 
     fn enter(&self, to: &str) -> String {
-        door::console_address(&self.0, to)
+        door::console_address(&self.platform, to)
     }
 
     async fn wake(&self, id: &WorkspaceId, door: Door) -> Result<(), Fault> {
@@ -85,23 +84,23 @@ impl Doors for Entrance {
     }
 
     async fn connect(&self, id: &WorkspaceId, door: Door) -> Result<Connection, Fault> {
-        let connection = self.0.workspaces.engine.connect(id, door).await?;
+        let connection = self.platform.workspaces.engine.connect(id, door).await?;
         Ok(Connection { stream: connection.stream, lease: connection.lease.0, start: connection.start })
     }
 
     fn touch(&self, id: &WorkspaceId, signal: Signal) {
         match signal {
-            Signal::Input => self.0.workspaces.engine.touch(id, Sign::Input),
+            Signal::Input => self.platform.workspaces.engine.touch(id, Sign::Input),
             // Its connection says as much.
             Signal::Seen => {}
         }
     }
 
     async fn status(&self, id: &WorkspaceId) -> Result<String, Fault> {
-        workspace::door::status(&self.0, id).await
+        workspace::door::status(&self.platform, id).await
     }
 
     async fn keep(&self, id: &WorkspaceId, minutes: u32) -> Result<String, Fault> {
-        workspace::door::keep(&self.0, id, minutes).await
+        workspace::door::keep(&self.platform, id, minutes).await
     }
 }

@@ -11,6 +11,7 @@ mod certificates;
 pub mod data;
 mod directory;
 mod doors;
+mod front;
 mod logging;
 pub mod owner;
 mod packages;

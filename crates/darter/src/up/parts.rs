@@ -6,7 +6,7 @@ use std::sync::Arc;
 use darter_api::system::Wall;
 use darter_core::{Clock, Fault, Random, SystemClock, SystemRandom};
 use darter_engine::LocalEngine;
-use darter_engine::workspace::{AttendantProgram, LocalWorkspaces, Setup, WorkspacesConfig};
+use darter_engine::workspace::{AttendantProgram, LocalWorkspaces, Setup};
 use darter_platform::directory::Source;
 use darter_platform::domain::SystemResolver;
 use darter_platform::workspace::Residents;
@@ -17,6 +17,7 @@ use darter_store::logs::{LogOptions, LogStore};
 
 use super::directory::FrontDoor;
 use super::doors::Entrance;
+use super::front::Pages;
 use super::{failed, packages, progress, walls};
 use crate::bad_configuration;
 use crate::client::{Exit, Failure};
@@ -84,7 +85,7 @@ impl Running {
         let residents = Residents::new();
         let setup = Setup {
             folder: data.join("workspaces"),
-            config: WorkspacesConfig::default(),
+            config: config.workspaces.engine().map_err(|problem| bad_configuration(&[problem]))?,
             egress,
             launcher,
             attendant: AttendantProgram { file: own_program()?, arguments: vec!["attendant".into()] },
@@ -117,7 +118,7 @@ impl Running {
     pub fn gateway_parts(&self) -> darter_gateway::Parts {
         darter_gateway::Parts {
             directory: Arc::new(FrontDoor(Arc::clone(&self.platform))),
-            doors: Arc::new(Entrance(Arc::clone(&self.platform))),
+            doors: Arc::new(Entrance { platform: Arc::clone(&self.platform), pages: Pages::default() }),
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
         }
