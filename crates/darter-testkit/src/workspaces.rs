@@ -9,7 +9,7 @@ use darter_core::record::StartPhases;
 use darter_core::workspace::lifecycle::State;
 use darter_core::workspace::{Door, EnvironmentName};
 use darter_core::{Clock, Fault, Millis, WorkspaceId};
-use darter_engine::environment::{EditorKind, Environments, InstalledEnvironment};
+use darter_engine::environment::{self, EditorKind, Environments, InstalledEnvironment, Listed};
 use darter_engine::workspace::{
     Signal, SnapshotIndex, SnapshotStream, WorkspaceBundle, WorkspaceConnection, WorkspaceLease, WorkspaceSource,
     WorkspaceStatus, Workspaces,
@@ -202,6 +202,20 @@ impl Environments for FakeWorkspaces {
             warm: false,
             memory_hint: 0,
         }))
+    }
+
+    fn list(&self) -> Vec<Listed> {
+        let words = |name: &str| environment::Words { title: name.into(), description: format!("{name}, in a test") };
+        let listed = |name: &str| Listed {
+            name: name.parse().unwrap(),
+            words: words(name),
+            translations: BTreeMap::new(),
+            extends: None,
+            shipped: true,
+            memory: environment::Memory::default(),
+            state: environment::State::Installed { digest: "d".repeat(32), bytes: 1 << 20, files: 2, outdated: false },
+        };
+        ["jupyter", "vscode"].map(listed).into()
     }
 
     fn ready(&self) -> Vec<Arc<InstalledEnvironment>> {

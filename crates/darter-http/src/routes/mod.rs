@@ -7,6 +7,7 @@ mod audit;
 mod auth;
 mod complete;
 mod domain;
+mod environment;
 mod function;
 mod invitation;
 mod language;
@@ -53,5 +54,7 @@ pub fn apps() -> OpenApiRouter<Arc<Platform>> {
 
 /// Workspaces and what belongs to them.
 pub fn workspaces() -> OpenApiRouter<Arc<Platform>> {
-    OpenApiRouter::new().merge(workspace::router()).layer(axum::middleware::from_fn(complete::to_the_end))
+    OpenApiRouter::new()
+        .merge(environment::router())
+        .merge(workspace::router()).layer(axum::middleware::from_fn(complete::to_the_end))
 }

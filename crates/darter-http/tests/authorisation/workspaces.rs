@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Needs::{self, Account, Editor, Owner, Viewer};
+use super::Needs::{self, Account, Administrator, Editor, Owner, Viewer};
 use super::{Row, row};
 
 /// Operations that become a stream of messages in both directions. A shell changes things: a token that reads is too little.
@@ -15,6 +15,12 @@ pub fn rows() -> Vec<Row> {
     let none = || Value::Null;
     let binned: &[_] = &[("DELETE", "/workspaces/{workspace}")];
     vec![
+        row("environment.list", "GET /environments", Account, none()),
+        row("environment.get", "GET /environments/vscode", Account, none()),
+        row("environment.events", "GET /environments/vscode/events", Account, none()),
+        row("environment.install", "POST /environments/vscode/install", Administrator, json!({})),
+        row("environment.verify", "POST /environments/vscode/verify", Administrator, json!({})),
+        row("environment.remove", "DELETE /environments/vscode", Administrator, none()),
         row("workspace.list", "GET /workspaces", Account, none()),
         row("workspace.create", "POST /workspaces", Account, json!({ "name": "Another", "environment": "vscode" })),
         row("workspace.get", "GET /workspaces/{workspace}", Viewer, none()),

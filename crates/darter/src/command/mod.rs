@@ -5,6 +5,7 @@ mod access;
 mod app;
 mod dependency;
 mod domain;
+mod environment;
 mod function;
 mod login;
 mod logs;
@@ -82,7 +83,7 @@ pub enum Command {
     /// Workspaces: create, open, stop, copy files, run programs, share ports
     #[command(subcommand, visible_alias = "workspace")]
     Ws(workspace::Command),
-    /// Environment variables of an app
+    /// Environment variables of an app; environments of workspaces
     #[command(subcommand)]
     Env(variable::Command),
     /// Secrets of an app: encrypted, never shown again

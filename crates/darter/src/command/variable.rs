@@ -1,16 +1,22 @@
-//! `darter env …`
+//! `darter env …`: the variables of an app, and (where no app is named) the environments of workspaces.
 
 use clap::Subcommand;
 use darter_api::resource::{SetValue, Variable};
 
-use super::Context;
 use super::output::time;
+use super::{Context, environment};
 use crate::client::{Failure, segment};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// All variables with their values
-    List { app: String },
+    /// The environments that workspaces start from; with APP, its variables and their values
+    List { app: Option<String> },
+    /// Install an environment of workspaces and watch it
+    Install { environment: String },
+    /// Compare every file of an environment with what its install left
+    Verify { environment: String },
+    /// Remove an environment that no workspace runs on
+    Remove { environment: String },
     /// Set variables; running instances see them at once
     Set {
         app: String,
@@ -28,7 +34,11 @@ pub enum Command {
 impl Command {
     pub async fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::List { app } => {
+            Self::List { app: None } => environment::list(context).await?,
+            Self::Install { environment } => environment::install(context, &environment).await?,
+            Self::Verify { environment } => environment::verify(context, &environment).await?,
+            Self::Remove { environment } => environment::remove(context, &environment).await?,
+            Self::List { app: Some(app) } => {
                 let app = context.api.app(&app).await?;
                 let all: Vec<Variable> = context.api.list(&format!("/apps/{}/environment", app.id)).await?;
                 context.out.list(&all, &["name", "value", "changed"], |one| {
