@@ -124,9 +124,10 @@ fn a_failed_install_leaves_nothing_and_says_why() {
         move |config| recipes(config, &[("failing", &failing), ("lacking", &lacking)]),
         |world| async move {
             let all = world.engine.environments();
-            for (which, code, word) in
-                [("failing", "environment.step", "the reason"), ("lacking", "environment.host", "apt-get install -y no-such-package")]
-            {
+            for (which, code, word) in [
+                ("failing", "environment.step", "the reason"),
+                ("lacking", "environment.host", "apt-get install -y no-such-package"),
+            ] {
                 let (_, end) = install(all, which).await;
                 let InstallEvent::Failed { code: said, message } = end else { panic!("{end:?}") };
                 assert_eq!(said, code);

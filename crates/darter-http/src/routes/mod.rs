@@ -56,5 +56,6 @@ pub fn apps() -> OpenApiRouter<Arc<Platform>> {
 pub fn workspaces() -> OpenApiRouter<Arc<Platform>> {
     OpenApiRouter::new()
         .merge(environment::router())
-        .merge(workspace::router()).layer(axum::middleware::from_fn(complete::to_the_end))
+        .merge(workspace::router())
+        .layer(axum::middleware::from_fn(complete::to_the_end))
 }

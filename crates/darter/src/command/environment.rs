@@ -83,7 +83,8 @@ pub async fn verify(context: &Context, name: &str) -> Result<(), Failure> {
         return Ok(());
     }
     let list = verified.different.join("\n  ");
-    let message = format!("{name} has changed since it was installed:\n  {list}\n`darter env install {name}` repairs it.");
+    let message =
+        format!("{name} has changed since it was installed:\n  {list}\n`darter env install {name}` repairs it.");
     Err(Failure::new(Exit::Failed, message))
 }
 

@@ -354,6 +354,123 @@ export type Domain = {
 };
 
 /**
+ * An environment.
+ */
+export type Environment = {
+    /**
+     * Of its own files; what it extends counts there.
+     */
+    bytes?: number | null;
+    description: string;
+    /**
+     * Names exactly what is installed.
+     */
+    digest?: string | null;
+    /**
+     * The environment that this one adds to.
+     */
+    extends?: string | null;
+    memory: EnvironmentMemory;
+    name: string;
+    /**
+     * The recipe has changed since it was installed.
+     */
+    outdated: boolean;
+    progress?: EnvironmentProgress | null;
+    /**
+     * Whether it came with the server; the others are the operator's own.
+     */
+    shipped: boolean;
+    state: EnvironmentState;
+    title: string;
+    /**
+     * The same in other languages, by their code: `zh`.
+     */
+    translations: {
+        [key: string]: EnvironmentWords;
+    };
+    trouble?: EnvironmentTrouble | null;
+};
+
+/**
+ * What a workspace of it takes, bytes.
+ */
+export type EnvironmentMemory = {
+    /**
+     * Started, and nobody there.
+     */
+    idle: number;
+    /**
+     * In use.
+     */
+    open: number;
+    /**
+     * The limit that a new workspace gets unless its owner says otherwise.
+     */
+    usual: number;
+};
+
+/**
+ * Where an install is.
+ */
+export type EnvironmentProgress = {
+    /**
+     * Of a download: bytes so far and in all (0: unknown).
+     */
+    bytes: number;
+    /**
+     * The last line that a program wrote.
+     */
+    line: string;
+    /**
+     * Of all phases, which.
+     */
+    number: number;
+    of: number;
+    /**
+     * `waiting`, `check`, `download`, `unpack`, `patch`, `packages`, `step`, `trim`, `warm`, `record`, `store`.
+     */
+    phase: string;
+    since: number;
+    total: number;
+    /**
+     * What of it: an archive, a step's title.
+     */
+    what: string;
+};
+
+/**
+ * How an environment stands on the server.
+ */
+export type EnvironmentState = 'available' | 'installing' | 'installed' | 'broken';
+
+/**
+ * Why an environment is broken.
+ */
+export type EnvironmentTrouble = {
+    code: string;
+    message: string;
+};
+
+/**
+ * `POST /environments/{environment}/verify`
+ */
+export type EnvironmentVerified = {
+    /**
+     * Files that are not as they were installed, at most twenty; none: all is well.
+     */
+    different: Array<string>;
+};
+
+/**
+ * A title and a description.
+ */
+export type EnvironmentWords = {
+    description: string;
+    title: string;
+};
+
+/**
  * The body of every answer that is not a success.
  */
 export type ErrorBody = {
@@ -825,6 +942,48 @@ export type PageDomain = {
          * Requests are served only when verified.
          */
         verified: boolean;
+    }>;
+    next?: string | null;
+};
+
+/**
+ * One page. `next` is the `cursor` of the following page; absent on the last.
+ */
+export type PageEnvironment = {
+    items: Array<{
+        /**
+         * Of its own files; what it extends counts there.
+         */
+        bytes?: number | null;
+        description: string;
+        /**
+         * Names exactly what is installed.
+         */
+        digest?: string | null;
+        /**
+         * The environment that this one adds to.
+         */
+        extends?: string | null;
+        memory: EnvironmentMemory;
+        name: string;
+        /**
+         * The recipe has changed since it was installed.
+         */
+        outdated: boolean;
+        progress?: EnvironmentProgress | null;
+        /**
+         * Whether it came with the server; the others are the operator's own.
+         */
+        shipped: boolean;
+        state: EnvironmentState;
+        title: string;
+        /**
+         * The same in other languages, by their code: `zh`.
+         */
+        translations: {
+            [key: string]: EnvironmentWords;
+        };
+        trouble?: EnvironmentTrouble | null;
     }>;
     next?: string | null;
 };
@@ -3471,6 +3630,164 @@ export type AuthSignupResponses = {
 };
 
 export type AuthSignupResponse = AuthSignupResponses[keyof AuthSignupResponses];
+
+export type EnvironmentListData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/environments';
+};
+
+export type EnvironmentListErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type EnvironmentListError = EnvironmentListErrors[keyof EnvironmentListErrors];
+
+export type EnvironmentListResponses = {
+    /**
+     * The environments
+     */
+    200: PageEnvironment;
+};
+
+export type EnvironmentListResponse = EnvironmentListResponses[keyof EnvironmentListResponses];
+
+export type EnvironmentRemoveData = {
+    body?: never;
+    path: {
+        environment: string;
+    };
+    query?: never;
+    url: '/api/v1/environments/{environment}';
+};
+
+export type EnvironmentRemoveErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type EnvironmentRemoveError = EnvironmentRemoveErrors[keyof EnvironmentRemoveErrors];
+
+export type EnvironmentRemoveResponses = {
+    /**
+     * It is gone
+     */
+    204: void;
+};
+
+export type EnvironmentRemoveResponse = EnvironmentRemoveResponses[keyof EnvironmentRemoveResponses];
+
+export type EnvironmentGetData = {
+    body?: never;
+    path: {
+        environment: string;
+    };
+    query?: never;
+    url: '/api/v1/environments/{environment}';
+};
+
+export type EnvironmentGetErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type EnvironmentGetError = EnvironmentGetErrors[keyof EnvironmentGetErrors];
+
+export type EnvironmentGetResponses = {
+    /**
+     * The environment
+     */
+    200: Environment;
+};
+
+export type EnvironmentGetResponse = EnvironmentGetResponses[keyof EnvironmentGetResponses];
+
+export type EnvironmentEventsData = {
+    body?: never;
+    path: {
+        environment: string;
+    };
+    query?: never;
+    url: '/api/v1/environments/{environment}/events';
+};
+
+export type EnvironmentEventsErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type EnvironmentEventsError = EnvironmentEventsErrors[keyof EnvironmentEventsErrors];
+
+export type EnvironmentEventsResponses = {
+    /**
+     * Server-sent events
+     */
+    200: unknown;
+};
+
+export type EnvironmentInstallData = {
+    body?: never;
+    path: {
+        environment: string;
+    };
+    query?: never;
+    url: '/api/v1/environments/{environment}/install';
+};
+
+export type EnvironmentInstallErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type EnvironmentInstallError = EnvironmentInstallErrors[keyof EnvironmentInstallErrors];
+
+export type EnvironmentInstallResponses = {
+    /**
+     * How it stands
+     */
+    202: Environment;
+};
+
+export type EnvironmentInstallResponse = EnvironmentInstallResponses[keyof EnvironmentInstallResponses];
+
+export type EnvironmentVerifyData = {
+    body?: never;
+    path: {
+        environment: string;
+    };
+    query?: never;
+    url: '/api/v1/environments/{environment}/verify';
+};
+
+export type EnvironmentVerifyErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type EnvironmentVerifyError = EnvironmentVerifyErrors[keyof EnvironmentVerifyErrors];
+
+export type EnvironmentVerifyResponses = {
+    /**
+     * What differs
+     */
+    200: EnvironmentVerified;
+};
+
+export type EnvironmentVerifyResponse = EnvironmentVerifyResponses[keyof EnvironmentVerifyResponses];
 
 export type InvitationListData = {
     body?: never;
