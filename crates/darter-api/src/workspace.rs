@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use darter_core::role::Role;
 use darter_core::workspace::port::{Protocol, Visibility};
-use darter_core::workspace::{Depth, Desired, Kept, WorkspaceLimits, WorkspaceRest};
+use darter_core::workspace::{Depth, Desired, Kept, SnapshotReason, WorkspaceLimits, WorkspaceRest};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -318,6 +318,41 @@ pub struct PortShare {
     pub url: Option<String>,
     pub created_at: i64,
     pub expires_at: i64,
+}
+
+/// A snapshot of a workspace's home.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Snapshot {
+    pub id: String,
+    /// `manual`, `timetable`, `delete`, `restore` (before another one was restored), `depth`, `environment`
+    #[schema(value_type = String)]
+    pub reason: SnapshotReason,
+    pub label: String,
+    pub environment: String,
+    pub files: u64,
+    /// Of the files.
+    pub bytes: u64,
+    /// What the server's disk had to take for it.
+    pub stored_bytes: u64,
+    pub created_at: i64,
+}
+
+/// `POST /workspaces/{workspace}/snapshots`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateSnapshot {
+    /// At most 100 characters.
+    #[serde(default)]
+    pub label: Option<String>,
+}
+
+/// `POST /workspaces/{workspace}/snapshots/{snapshot}/restore`
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreSnapshot {
+    /// Only what is at this path; the whole home unless told, which is emptied first.
+    #[serde(default)]
+    pub path: Option<String>,
 }
 
 /// What is in a folder.

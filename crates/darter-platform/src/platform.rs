@@ -79,7 +79,11 @@ impl Platform {
         let now = parts.clock.now();
         let packages = PackageRegistry::new(&parts.config)?;
         let platform = Arc::new(Self {
-            workspaces: WorkspaceSide::new(parts.workspaces, parts.environments, &master),
+            workspaces: WorkspaceSide::new(
+                parts.workspaces,
+                parts.environments,
+                (workspace::vault(&parts.data), &master),
+            ),
             apps: Apps::new(parts.logs, &master, (parts.resolver, packages), now),
             tasks: TaskTracker::new(),
             doctor: parts.doctor,

@@ -108,3 +108,20 @@ pub async fn remove(db: &mut AnyConnection, workspace: &WorkspaceId, id: &Snapsh
         .await?;
     Ok(done.rows_affected() == 1)
 }
+
+/// For the server itself: workspaces that were used since their last snapshot, which is older than this.
+pub async fn due(db: &mut AnyConnection, before: Millis, limit: u32) -> Result<Vec<WorkspaceId>> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT w.id FROM workspaces w JOIN workspace_observed o ON o.workspace = w.id
+         WHERE w.desired <> 'recycled' AND o.state <> 'failed'
+           AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.workspace = w.id AND s.created_at > $1)
+           AND (o.state <> 'stopped'
+                OR NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.workspace = w.id AND s.created_at >= o.since))
+         ORDER BY w.id LIMIT $2",
+    )
+    .bind(before)
+    .bind(i64::from(limit))
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(|(id,)| codec::id(id)).collect()
+}

@@ -342,6 +342,14 @@ async fn snapshots_belong_to_one_workspace_and_go_with_it(store: &Store) {
         snapshot::insert(&mut tx, &row).await.unwrap();
         made.push(row);
     }
+    assert!(!snapshot::due(&mut tx, 2, 1_000).await.unwrap().contains(&ours.id), "it was never seen");
+    let mut seen = ObservedRow { state: "running".into(), since: 3, detail: "{}".into(), updated_at: 3 };
+    workspace_observed::put(&mut tx, &ours.id, &seen).await.unwrap();
+    assert!(!snapshot::due(&mut tx, 2, 1_000).await.unwrap().contains(&ours.id), "its last one is young");
+    assert!(snapshot::due(&mut tx, 3, 1_000).await.unwrap().contains(&ours.id));
+    (seen.state, seen.updated_at) = ("stopped".into(), 4);
+    workspace_observed::put(&mut tx, &ours.id, &seen).await.unwrap();
+    assert!(!snapshot::due(&mut tx, 3, 1_000).await.unwrap().contains(&ours.id), "nothing has changed since");
     made.reverse();
     assert_eq!(snapshot::list(&mut tx, &ours.id, "", 9).await.unwrap(), made);
     assert_eq!(snapshot::list(&mut tx, &ours.id, made[1].id.as_str(), 9).await.unwrap(), made[2..]);

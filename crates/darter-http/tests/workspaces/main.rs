@@ -7,4 +7,5 @@ mod inside;
 mod lifecycle;
 mod quiet;
 mod room;
+mod snapshots;
 mod world;

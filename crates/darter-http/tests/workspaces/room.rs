@@ -53,7 +53,7 @@ async fn a_workspace_is_changed_by_whoever_read_it_last() {
     limits["memory_bytes"] = json!(1u64 << 30);
     let changed = patch(&tag, json!({ "limits": limits, "depth": "light", "environment": "jupyter" })).await;
     assert_eq!((changed.status, &changed.body["depth"]), (200, &json!("light")), "{changed:?}");
-    assert_eq!(test.workspaces.take(), ["stop", "start"], "what it starts from has changed");
+    assert_eq!(test.workspaces.take(), ["export ", "stop", "start"], "saved, and what it starts from has changed");
     let bundle = test.workspaces.bundle(id.as_str()).await.unwrap();
     assert_eq!((bundle.limits.memory_bytes, bundle.environment.as_str()), (1 << 30, "jupyter"));
     for (body, code) in [

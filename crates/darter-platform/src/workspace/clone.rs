@@ -5,13 +5,14 @@ use std::sync::Arc;
 use darter_api::workspace as api;
 use darter_core::role::{Action, Role};
 use darter_core::workspace::{Desired, desired};
-use darter_core::{Fault, WorkspaceId};
+use darter_core::{Fault, SnapshotId, WorkspaceId};
 use darter_store::workspace::{MemberWorkspace, Workspace};
 use serde_json::json;
 
 use super::access::Opened;
 use super::create::insert;
 use super::purge;
+use super::snapshot::files_of;
 use super::view::show;
 use crate::audit::{Change, record};
 use crate::{Actor, Platform};
@@ -24,6 +25,7 @@ pub async fn clone(
     input: api::CloneWorkspace,
 ) -> Result<api::Workspace, Fault> {
     desired::validate_name(&input.name)?;
+    let from: Option<SnapshotId> = input.snapshot.as_deref().map(str::parse).transpose()?;
     let mut opened = Opened::write(platform, actor, id, Action::Edit).await?.not_recycled()?;
     let account = actor.require(darter_core::role::TokenScope::Write)?.clone();
     let now = platform.clock.now();
@@ -44,7 +46,7 @@ pub async fn clone(
     record(&mut opened.tx, actor, Change::of("workspace.clone", &row.id, json!({ "from": id, "name": row.name })))
         .await?;
     opened.tx.commit().await?;
-    if let Err(fault) = fill(platform, (id, &row.id)).await {
+    if let Err(fault) = fill(platform, (id, &row.id), from.as_ref()).await {
         give_up(platform, row).await?;
         return Err(fault);
     }
@@ -55,8 +57,17 @@ pub async fn clone(
 }
 
 /// At rest the volume is copied; while it runs its files are read from inside.
-async fn fill(platform: &Platform, (from, to): (&WorkspaceId, &WorkspaceId)) -> Result<(), Fault> {
+async fn fill(
+    platform: &Arc<Platform>,
+    (from, to): (&WorkspaceId, &WorkspaceId),
+    snapshot: Option<&SnapshotId>,
+) -> Result<(), Fault> {
     let engine = &platform.workspaces.engine;
+    if let Some(snapshot) = snapshot {
+        let files = files_of(platform, (from, snapshot)).await?;
+        engine.import(to, files).await?;
+        return engine.stop(to).await;
+    }
     match engine.copy_home(from, to).await {
         Err(fault) if matches!(fault.code, "workspace.awake" | "workspace.home_is_folder") => {
             let files = engine.export(from, None).await?;

@@ -28,6 +28,10 @@ pub struct WorkspaceConfig {
     pub temporary_ms: u64,
     /// How long a deleted one stays in the recycle bin.
     pub recycle_ms: u64,
+    /// A workspace that is used is saved this often; 0: only when somebody asks, and before risky steps.
+    pub snapshot_every_ms: u64,
+    /// Snapshots of one workspace that are kept besides those that somebody asked for.
+    pub snapshots_keep: u32,
     /// How long a browser may stay away from a workspace's host before it has to come by the console again.
     pub visit_ms: u64,
 }
@@ -54,6 +58,8 @@ impl Default for WorkspaceConfig {
             keep_most_ms: DAY,
             temporary_ms: DAY,
             recycle_ms: 30 * DAY,
+            snapshot_every_ms: DAY / 4,
+            snapshots_keep: 20,
             visit_ms: 7 * DAY,
         }
     }
@@ -91,6 +97,13 @@ impl WorkspaceConfig {
                     fix: "choose milliseconds from 1000 to 315360000000 (ten years)",
                 });
             }
+        }
+        if self.snapshot_every_ms != 0 && !(60_000..=3_650 * DAY).contains(&self.snapshot_every_ms) {
+            problems.push(ConfigProblem {
+                key: "workspaces.snapshot_every_ms".to_owned(),
+                what: format!("{} is out of range", self.snapshot_every_ms),
+                fix: "choose 0 for none, or milliseconds from 60000 on",
+            });
         }
         problems
     }

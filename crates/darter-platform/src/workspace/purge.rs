@@ -18,6 +18,7 @@ pub(crate) async fn remove_for_good(platform: &Platform, id: &WorkspaceId) -> Re
     platform.workspaces.take_down(id);
     platform.workspaces.engine.stop(id).await?;
     platform.workspaces.engine.forget(id).await?;
+    platform.workspaces.vault.forget(id).await.map_err(Fault::internal)?;
     let mut tx = platform.store.write().await?;
     workspace::remove(&mut tx, id).await?;
     Ok(tx.commit().await?)

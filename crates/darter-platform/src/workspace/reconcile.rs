@@ -12,7 +12,7 @@ use darter_core::workspace::lifecycle::State;
 use darter_store::{door, port, workspace};
 use tokio_util::sync::CancellationToken;
 
-use super::{purge, wake};
+use super::{purge, snapshot, wake};
 use crate::Platform;
 use crate::app::Steadiness;
 
@@ -31,6 +31,7 @@ pub async fn keep_workspaces(platform: Arc<Platform>, stop: CancellationToken) {
             () = stop.cancelled() => break,
             _ = round.tick() => said("closing gaps", reconcile(&platform).await),
             _ = sweep.tick() => {
+                said("making snapshots", snapshot::make_due(&platform).await);
                 said("removing doors that have closed", close_doors(&platform).await);
                 // A clock that jumps must not empty the bin.
                 if steadiness.look(platform.clock.now(), Instant::now()) {

@@ -14,6 +14,7 @@ use darter_store::{port, workspace, workspace_observed};
 use dashmap::DashMap;
 use tokio::sync::{mpsc, watch};
 
+use super::snapshot::Vault;
 use super::source::Sight;
 use crate::Platform;
 use darter_engine::workspace::Workspaces;
@@ -37,6 +38,8 @@ pub struct Doorplate {
 pub struct WorkspaceSide {
     pub engine: Arc<dyn Workspaces>,
     pub environments: Arc<dyn Environments>,
+    /// The data of snapshots.
+    pub(crate) vault: Vault,
     /// Signs the passes that let browsers in; the front door checks them with the same key.
     pub pass_key: PassKey,
     /// What editors' words are made from.
@@ -49,10 +52,15 @@ pub struct WorkspaceSide {
 
 impl WorkspaceSide {
     /// Nothing is loaded yet: see [`load`].
-    pub(crate) fn new(engine: Arc<dyn Workspaces>, environments: Arc<dyn Environments>, master: &[u8; 32]) -> Self {
+    pub(crate) fn new(
+        engine: Arc<dyn Workspaces>,
+        environments: Arc<dyn Environments>,
+        (vault, master): (Vault, &[u8; 32]),
+    ) -> Self {
         Self {
             engine,
             environments,
+            vault,
             pass_key: PassKey::derive(master),
             editor_key: blake3::derive_key("darter 2026-11 words of editors", master),
             plates: DashMap::new(),

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use darter_api::workspace as api;
-use darter_core::role::Action;
-use darter_core::workspace::{Desired, desired};
+use darter_core::role::{Action, TokenScope};
+use darter_core::workspace::lifecycle::State;
+use darter_core::workspace::{Desired, EnvironmentName, SnapshotReason, desired};
 use darter_core::{Fault, WorkspaceId};
 use darter_store::workspace::Workspace;
 
 use super::access::{Opened, stale};
 use super::create::known_environment;
+use super::snapshot;
 use super::state::renew;
 use super::view::show;
 use crate::{Actor, Platform};
@@ -26,6 +28,10 @@ pub async fn update(
         Some(name) => Some(known_environment(platform, name).await?),
         None => None,
     };
+    if environment.is_some() {
+        // Another environment's programs will work on these files.
+        save_before(platform, actor, id, environment.as_ref()).await?;
+    }
     let mut opened = Opened::write(platform, actor, id, Action::Own).await?.not_recycled()?;
     let before = opened.found.workspace.clone();
     if expected.is_some_and(|expected| expected != before.revision) {
@@ -51,6 +57,23 @@ pub async fn update(
         platform.workspaces.engine.refresh(id).await?;
     }
     Ok(show(platform, &found))
+}
+
+/// Saves a home that has been used before its environment changes. Nothing is saved for a change that will be refused.
+async fn save_before(
+    platform: &Platform,
+    actor: &Actor,
+    id: &WorkspaceId,
+    wanted: Option<&EnvironmentName>,
+) -> Result<(), Fault> {
+    let right = (Action::Own, TokenScope::Write);
+    let found = Opened::read_as(platform, actor, id, right).await?.found;
+    let changes = wanted.is_some_and(|wanted| *wanted != found.workspace.environment);
+    let state = platform.workspaces.engine.status(id).observed.state;
+    if !changes || (found.observed.is_none() && state == State::Stopped) {
+        return Ok(());
+    }
+    snapshot::before(platform, actor, id, SnapshotReason::Environment).await
 }
 
 fn apply(platform: &Platform, row: &mut Workspace, input: &api::UpdateWorkspace) -> Result<(), Fault> {

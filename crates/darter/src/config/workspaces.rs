@@ -34,6 +34,8 @@ pub struct Workspaces {
     pub keep_most_ms: u64,
     pub temporary_ms: u64,
     pub recycle_ms: u64,
+    pub snapshot_every_ms: u64,
+    pub snapshots_keep: u32,
     pub visit_ms: u64,
     pub starts: u32,
     pub queue: u32,
@@ -69,6 +71,16 @@ pub const KEYS: &[Key] = &[
     Key::new("keep_most_ms", Kind::Number, "the longest \"keep awake\""),
     Key::new("temporary_ms", Kind::Number, "a temporary workspace that nobody used for this long goes for good"),
     Key::new("recycle_ms", Kind::Number, "how long a deleted workspace stays in the recycle bin"),
+    Key::new(
+        "snapshot_every_ms",
+        Kind::Number,
+        "a workspace that is used is saved this often; 0: only when somebody asks, and before risky steps",
+    ),
+    Key::new(
+        "snapshots_keep",
+        Kind::Number,
+        "snapshots of one workspace that are kept besides those that somebody asked for",
+    ),
     Key::new(
         "visit_ms",
         Kind::Number,
@@ -109,6 +121,8 @@ impl Default for Workspaces {
             keep_most_ms: config.keep_most_ms,
             temporary_ms: config.temporary_ms,
             recycle_ms: config.recycle_ms,
+            snapshot_every_ms: config.snapshot_every_ms,
+            snapshots_keep: config.snapshots_keep,
             visit_ms: config.visit_ms,
             starts: small(engine.starts),
             queue: small(engine.queue),
@@ -179,6 +193,8 @@ impl Workspaces {
             keep_most_ms: self.keep_most_ms,
             temporary_ms: self.temporary_ms,
             recycle_ms: self.recycle_ms,
+            snapshot_every_ms: self.snapshot_every_ms,
+            snapshots_keep: self.snapshots_keep,
             visit_ms: self.visit_ms,
         }
     }

@@ -29,7 +29,8 @@ pub struct FileQuery {
     format: Option<String>,
 }
 
-fn download(content: Content) -> Response {
+/// Bytes of a tenant's, for a browser to save and never to show.
+pub(super) fn download(content: Content) -> Response {
     let mut answer = Response::new(AxumBody::from_stream(content.bytes));
     let plain = |letter: char| letter.is_ascii_graphic() && !"\"\\%".contains(letter);
     let ascii: String = content.name.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();

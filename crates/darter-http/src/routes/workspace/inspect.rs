@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use darter_api::page::Page;
 use darter_api::workspace::{Workspace, WorkspaceQuery};
 use darter_core::WorkspaceId;
-use darter_platform::workspace;
-use futures_util::stream::{self, Stream};
+use darter_platform::{credential_ends, workspace};
+use futures_util::stream::{self, Stream, StreamExt};
 
 use crate::extract::{Caller, Path, Query, Server, tagged};
 use crate::problem::Problem;
@@ -53,5 +53,7 @@ pub async fn events(
         let event = Event::default().event("workspace").json_data(&now).unwrap_or_default();
         Some((Ok(event), events))
     });
+    let over = async move { credential_ends(&platform, &actor).await };
+    let events = events.take_until(Box::pin(over));
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }

@@ -5,6 +5,7 @@ pub mod enter;
 mod files;
 mod inspect;
 mod ports;
+mod snapshots;
 mod sockets;
 mod state;
 mod update;
@@ -34,6 +35,11 @@ pub fn router() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(files::archive, files::unpack))
         .routes(routes!(sockets::terminal))
         .routes(routes!(sockets::exec))
+        .routes(routes!(snapshots::list, snapshots::create))
+        .routes(routes!(snapshots::get, snapshots::remove))
+        .routes(routes!(snapshots::folder))
+        .routes(routes!(snapshots::read))
+        .routes(routes!(snapshots::restore))
         .routes(routes!(ports::list))
         .routes(routes!(ports::set, ports::reset))
         .routes(routes!(ports::share))

@@ -7,8 +7,8 @@ use axum::body::Body as AxumBody;
 use axum::extract::FromRequestParts;
 use axum::response::Response;
 use darter_core::{Fault, WorkspaceId};
-use darter_platform::Platform;
 use darter_platform::workspace::inside::{self, Handshake, Tunnel};
+use darter_platform::{Platform, credential_ends};
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
@@ -61,7 +61,7 @@ impl FromRequestParts<Arc<Platform>> for Socket {
     }
 }
 
-fn switch(tunnel: Tunnel, upgrade: OnUpgrade) -> Response {
+fn switch(tunnel: Tunnel, upgrade: OnUpgrade, over: impl Future<Output = ()> + Send + 'static) -> Response {
     let mut answer = Response::new(AxumBody::empty());
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = answer.headers_mut();
@@ -71,7 +71,10 @@ fn switch(tunnel: Tunnel, upgrade: OnUpgrade) -> Response {
     tokio::spawn(async move {
         // A client that went away before the connection changed hands has closed everything.
         if let Ok(client) = upgrade.await {
-            tunnel.run(TokioIo::new(client)).await;
+            tokio::select! {
+                () = over => {}
+                () = tunnel.run(TokioIo::new(client)) => {}
+            }
         }
     });
     answer
@@ -88,7 +91,8 @@ pub async fn terminal(
     socket: Socket,
 ) -> Result<Response, Problem> {
     let tunnel = inside::terminal(&platform, &actor, &id, (socket.handshake, &query.pairs())).await?;
-    Ok(switch(tunnel, socket.upgrade))
+    let over = async move { credential_ends(&platform, &actor).await };
+    Ok(switch(tunnel, socket.upgrade, over))
 }
 
 /// A program, as a WebSocket. Closing it ends the program.
@@ -100,5 +104,7 @@ pub async fn exec(
     Path(id): Path<WorkspaceId>,
     socket: Socket,
 ) -> Result<Response, Problem> {
-    Ok(switch(inside::exec(&platform, &actor, &id, socket.handshake).await?, socket.upgrade))
+    let tunnel = inside::exec(&platform, &actor, &id, socket.handshake).await?;
+    let over = async move { credential_ends(&platform, &actor).await };
+    Ok(switch(tunnel, socket.upgrade, over))
 }

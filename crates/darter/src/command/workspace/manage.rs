@@ -159,9 +159,13 @@ pub async fn keep(context: &Context, workspace: &str, minutes: u64) -> Result<()
     Ok(())
 }
 
-pub async fn clone(context: &Context, workspace: &str, name: String) -> Result<(), Failure> {
+pub async fn clone(
+    context: &Context,
+    workspace: &str,
+    (name, snapshot): (String, Option<String>),
+) -> Result<(), Failure> {
     let found = context.api.workspace(workspace).await?;
-    let input = CloneWorkspace { name, snapshot: None };
+    let input = CloneWorkspace { name, snapshot };
     let made: Workspace = context.api.post(&format!("/workspaces/{}/clone", found.id), &input).await?;
     show(context, &made);
     Ok(())

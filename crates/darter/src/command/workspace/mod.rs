@@ -4,6 +4,7 @@ mod copy;
 mod exec;
 mod manage;
 mod ports;
+mod snapshots;
 mod wait;
 
 use std::path::PathBuf;
@@ -60,7 +61,13 @@ pub enum Command {
     /// Remove a workspace in the recycle bin for good
     Purge { workspace: String },
     /// Copy a workspace, its home included
-    Clone { workspace: String, name: String },
+    Clone {
+        workspace: String,
+        name: String,
+        /// From this snapshot instead of the home as it is
+        #[arg(long, value_name = "SNAPSHOT")]
+        from: Option<String>,
+    },
     /// Open it in a browser; the address signs one browser in, once, within a minute
     Open {
         workspace: String,
@@ -86,6 +93,22 @@ pub enum Command {
         #[arg(short, long)]
         follow: bool,
     },
+    /// Snapshots of its home
+    Snapshots { workspace: String },
+    /// Save its home as it is now
+    Snapshot {
+        workspace: String,
+        #[arg(long)]
+        label: Option<String>,
+    },
+    /// Put everything, or what is at a path, back into its home; what is there now is saved before
+    RestoreSnapshot {
+        workspace: String,
+        snapshot: String,
+        /// Only what is at this path
+        #[arg(long)]
+        path: Option<String>,
+    },
     /// Its ports, who may reach them, and share links
     Ports(ports::Ports),
 }
@@ -108,11 +131,16 @@ impl Command {
             Self::Delete { workspace } => manage::remove(context, &workspace, "", "is in the recycle bin").await,
             Self::Restore { workspace } => manage::act(context, &workspace, "/restore").await,
             Self::Purge { workspace } => manage::remove(context, &workspace, "/purge", "is gone for good").await,
-            Self::Clone { workspace, name } => manage::clone(context, &workspace, name).await,
+            Self::Clone { workspace, name, from } => manage::clone(context, &workspace, (name, from)).await,
             Self::Open { workspace, print, port } => manage::open(context, &workspace, (print, port)).await,
             Self::Exec(exec) => exec.run(context).await,
             Self::Cp { from, to } => copy::copy(context, &from, &to).await,
             Self::Logs { workspace, follow } => wait::logs(context, &workspace, follow).await,
+            Self::Snapshots { workspace } => snapshots::list(context, &workspace).await,
+            Self::Snapshot { workspace, label } => snapshots::make(context, &workspace, label).await,
+            Self::RestoreSnapshot { workspace, snapshot, path } => {
+                snapshots::restore(context, &workspace, (&snapshot, path)).await
+            }
             Self::Ports(ports) => ports.run(context).await,
         }
     }
