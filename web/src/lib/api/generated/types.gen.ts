@@ -230,6 +230,16 @@ export type CreateInvitation = {
 };
 
 /**
+ * `POST /workspaces/{workspace}/snapshots`
+ */
+export type CreateSnapshot = {
+    /**
+     * At most 100 characters.
+     */
+    label?: string | null;
+};
+
+/**
  * `POST /me/tokens`
  */
 export type CreateToken = {
@@ -1183,6 +1193,32 @@ export type PageSession = {
 /**
  * One page. `next` is the `cursor` of the following page; absent on the last.
  */
+export type PageSnapshot = {
+    items: Array<{
+        /**
+         * Of the files.
+         */
+        bytes: number;
+        created_at: number;
+        environment: string;
+        files: number;
+        id: string;
+        label: string;
+        /**
+         * `manual`, `timetable`, `delete`, `restore` (before another one was restored), `depth`, `environment`
+         */
+        reason: string;
+        /**
+         * What the server's disk had to take for it.
+         */
+        stored_bytes: number;
+    }>;
+    next?: string | null;
+};
+
+/**
+ * One page. `next` is the `cursor` of the following page; absent on the last.
+ */
 export type PageToken = {
     items: Array<{
         created_at: number;
@@ -1433,6 +1469,16 @@ export type ResetPassword = {
 };
 
 /**
+ * `POST /workspaces/{workspace}/snapshots/{snapshot}/restore`
+ */
+export type RestoreSnapshot = {
+    /**
+     * Only what is at this path; the whole home unless told, which is emptied first.
+     */
+    path?: string | null;
+};
+
+/**
  * `POST …/rollback`: makes an old version live again, as it is.
  */
 export type Rollback = {
@@ -1596,6 +1642,29 @@ export type SignUp = {
  * Who may sign up.
  */
 export type SignUpMode = 'open' | 'invitation' | 'closed';
+
+/**
+ * A snapshot of a workspace's home.
+ */
+export type Snapshot = {
+    /**
+     * Of the files.
+     */
+    bytes: number;
+    created_at: number;
+    environment: string;
+    files: number;
+    id: string;
+    label: string;
+    /**
+     * `manual`, `timetable`, `delete`, `restore` (before another one was restored), `depth`, `environment`
+     */
+    reason: string;
+    /**
+     * What the server's disk had to take for it.
+     */
+    stored_bytes: number;
+};
 
 /**
  * A cold start.
@@ -5012,6 +5081,219 @@ export type PortUnshareResponses = {
 };
 
 export type PortUnshareResponse = PortUnshareResponses[keyof PortUnshareResponses];
+
+export type SnapshotListData = {
+    body?: never;
+    path: {
+        workspace: string;
+    };
+    query?: {
+        /**
+         * From the `next` of the page before.
+         */
+        cursor?: string;
+        /**
+         * 1 to 200; 50 unless told.
+         */
+        limit?: number;
+    };
+    url: '/api/v1/workspaces/{workspace}/snapshots';
+};
+
+export type SnapshotListErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type SnapshotListError = SnapshotListErrors[keyof SnapshotListErrors];
+
+export type SnapshotListResponses = {
+    /**
+     * A page of snapshots
+     */
+    200: PageSnapshot;
+};
+
+export type SnapshotListResponse = SnapshotListResponses[keyof SnapshotListResponses];
+
+export type SnapshotCreateData = {
+    body: CreateSnapshot;
+    path: {
+        workspace: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/snapshots';
+};
+
+export type SnapshotCreateErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type SnapshotCreateError = SnapshotCreateErrors[keyof SnapshotCreateErrors];
+
+export type SnapshotCreateResponses = {
+    /**
+     * The snapshot
+     */
+    201: Snapshot;
+};
+
+export type SnapshotCreateResponse = SnapshotCreateResponses[keyof SnapshotCreateResponses];
+
+export type SnapshotDeleteData = {
+    body?: never;
+    path: {
+        workspace: string;
+        snapshot: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/snapshots/{snapshot}';
+};
+
+export type SnapshotDeleteErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type SnapshotDeleteError = SnapshotDeleteErrors[keyof SnapshotDeleteErrors];
+
+export type SnapshotDeleteResponses = {
+    /**
+     * It is gone
+     */
+    204: void;
+};
+
+export type SnapshotDeleteResponse = SnapshotDeleteResponses[keyof SnapshotDeleteResponses];
+
+export type SnapshotGetData = {
+    body?: never;
+    path: {
+        workspace: string;
+        snapshot: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/snapshots/{snapshot}';
+};
+
+export type SnapshotGetErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type SnapshotGetError = SnapshotGetErrors[keyof SnapshotGetErrors];
+
+export type SnapshotGetResponses = {
+    /**
+     * The snapshot
+     */
+    200: Snapshot;
+};
+
+export type SnapshotGetResponse = SnapshotGetResponses[keyof SnapshotGetResponses];
+
+export type SnapshotReadData = {
+    body?: never;
+    path: {
+        workspace: string;
+        snapshot: string;
+    };
+    query?: {
+        /**
+         * Absolute, such as `/home/user/notes.txt`; the home unless told.
+         */
+        path?: string;
+    };
+    url: '/api/v1/workspaces/{workspace}/snapshots/{snapshot}/files';
+};
+
+export type SnapshotReadErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type SnapshotReadError = SnapshotReadErrors[keyof SnapshotReadErrors];
+
+export type SnapshotReadResponses = {
+    /**
+     * The bytes
+     */
+    200: Array<number>;
+};
+
+export type SnapshotReadResponse = SnapshotReadResponses[keyof SnapshotReadResponses];
+
+export type SnapshotFolderData = {
+    body?: never;
+    path: {
+        workspace: string;
+        snapshot: string;
+    };
+    query?: {
+        /**
+         * Absolute, such as `/home/user/notes.txt`; the home unless told.
+         */
+        path?: string;
+    };
+    url: '/api/v1/workspaces/{workspace}/snapshots/{snapshot}/folder';
+};
+
+export type SnapshotFolderErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type SnapshotFolderError = SnapshotFolderErrors[keyof SnapshotFolderErrors];
+
+export type SnapshotFolderResponses = {
+    /**
+     * At most 10,000 entries
+     */
+    200: FolderList;
+};
+
+export type SnapshotFolderResponse = SnapshotFolderResponses[keyof SnapshotFolderResponses];
+
+export type SnapshotRestoreData = {
+    body: RestoreSnapshot;
+    path: {
+        workspace: string;
+        snapshot: string;
+    };
+    query?: never;
+    url: '/api/v1/workspaces/{workspace}/snapshots/{snapshot}/restore';
+};
+
+export type SnapshotRestoreErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type SnapshotRestoreError = SnapshotRestoreErrors[keyof SnapshotRestoreErrors];
+
+export type SnapshotRestoreResponses = {
+    /**
+     * It is there
+     */
+    204: void;
+};
+
+export type SnapshotRestoreResponse = SnapshotRestoreResponses[keyof SnapshotRestoreResponses];
 
 export type WorkspaceStartData = {
     body?: never;
