@@ -203,13 +203,20 @@ impl Shared {
         let mut queued = None;
         let mut app = self.app(id);
         let mut since = app.state().attempts;
+        let mut began = false;
         loop {
             let current = Arc::clone(&app);
             let room = current.room();
             tokio::pin!(room);
             room.as_mut().enable();
             match app.next(&mut queued, since) {
-                Next::Lease(lease) => return Ok(lease),
+                Next::Lease(mut lease) => {
+                    // An instance that has loaded before we looked again was started for us all the same.
+                    if began && lease.start.is_none() {
+                        lease.start = app.instances().last().map(|instance| instance.phases.clone());
+                    }
+                    return Ok(lease);
+                }
                 Next::Fail(fault) => {
                     drop(queued);
                     self.retire_if_at_rest(&app);
@@ -221,7 +228,10 @@ impl Shared {
                     since = app.state().attempts;
                     continue;
                 }
-                Next::Start => self.begin_start(&app),
+                Next::Start => {
+                    began = true;
+                    self.begin_start(&app);
+                }
                 Next::Wait => {}
             }
             let patience =
