@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use clap::Args;
 use darter_engine::Engine;
+use darter_engine::workspace::AttendantProgram;
 use darter_engine::workspace::Workspaces;
 use darter_gateway::{Gateway, Listener, Tls};
 use darter_sandbox::{Launcher, LauncherConfig, become_account};
@@ -65,15 +66,15 @@ impl Up {
         let tls = Certificates::read(server).map_err(|problem| bad_configuration(&[problem]))?;
         data::prepare(&loaded.data, identity)?;
         let lock = data::Lock::take(&loaded.data, identity, &server.address(server.listen.port()))?;
-        let mut walls = LauncherConfig::for_data_dir(&loaded.data, identity.owner);
-        // What runs inside a workspace is this program itself.
-        walls.readable.push(parts::own_program()?);
-        let launcher = Launcher::fork(walls).map_err(failed)?;
+        // What serves inside a workspace is this program itself, which may lie where only root can look.
+        let attendant = AttendantProgram::this()
+            .map_err(|error| failed(format!("the program's own file cannot be found: {error}")))?;
+        let launcher = Launcher::fork(LauncherConfig::for_data_dir(&loaded.data, identity.owner)).map_err(failed)?;
         if identity.root {
             become_account(identity.owner).map_err(failed)?;
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("darter").build()?;
-        let result = runtime.block_on(serve(loaded, launcher, tls));
+        let result = runtime.block_on(serve(loaded, launcher, attendant, tls));
         runtime.shutdown_timeout(Duration::from_secs(2));
         drop(lock);
         result
@@ -84,7 +85,12 @@ fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, error.to_string())
 }
 
-async fn serve(loaded: Loaded, launcher: Launcher, tls: Option<(Certificates, Tls)>) -> Result<(), Failure> {
+async fn serve(
+    loaded: Loaded,
+    launcher: Launcher,
+    attendant: AttendantProgram,
+    tls: Option<(Certificates, Tls)>,
+) -> Result<(), Failure> {
     // Fails only when a provider is installed already, and then it is the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let stop = stop::token()?;
@@ -95,7 +101,7 @@ async fn serve(loaded: Loaded, launcher: Launcher, tls: Option<(Certificates, Tl
     let launcher = launcher.connect().await.map_err(failed)?;
     // A signal during the first start ends it: what is half installed has no name yet.
     let running = tokio::select! {
-        running = Running::start(loaded, launcher.clone(), port) => running?,
+        running = Running::start(loaded, launcher.clone(), attendant, port) => running?,
         () = stop.cancelled() => return Ok(()),
     };
     let gateway_config =

@@ -1,6 +1,6 @@
 //! The parts of a running server, made in the order in which they need each other, and closed in the other one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use darter_api::system::Wall;
@@ -48,15 +48,14 @@ pub async fn store(config: &Config, data: &Path) -> Result<Store, Failure> {
     opened.map_err(|error| Failure::new(Exit::Failed, format!("The control database cannot be opened: {error}")))
 }
 
-/// This program's file, without links: it is shown inside workspaces, where it is the attendant.
-pub fn own_program() -> Result<PathBuf, Failure> {
-    let program = std::env::current_exe().and_then(|program| program.canonicalize());
-    program.map_err(|error| failed(format!("the program's own file cannot be found: {error}")))
-}
-
 impl Running {
     /// Starts everything; installs the runtime when this is the first start.
-    pub async fn start(loaded: Loaded, launcher: LauncherClient, port: u16) -> Result<Self, Failure> {
+    pub async fn start(
+        loaded: Loaded,
+        launcher: LauncherClient,
+        attendant: AttendantProgram,
+        port: u16,
+    ) -> Result<Self, Failure> {
         let Loaded { data, config, .. } = loaded;
         let seen = walls::look(&launcher, &data).await;
         walls::admit(&seen, config.server.single_user)?;
@@ -88,7 +87,7 @@ impl Running {
             config: config.workspaces.engine().map_err(|problem| bad_configuration(&[problem]))?,
             egress,
             launcher,
-            attendant: AttendantProgram { file: own_program()?, arguments: vec!["attendant".into()] },
+            attendant,
             source: residents.clone(),
             environments: engine.environments().clone(),
             clock: Arc::clone(&clock),
