@@ -64,7 +64,7 @@ pub async fn reconcile(platform: &Arc<Platform>) -> Result<usize, Fault> {
                 Desired::Asleep | Desired::Recycled,
                 State::Queued | State::Starting | State::Pausing | State::Running | State::Frozen | State::Reclaimed,
             ) => {
-                wake::settle(platform, &gap.id, gap.desired);
+                drop(wake::settle(platform, &gap.id, gap.desired));
                 acted += 1;
             }
             (Desired::Awake, _) | (Desired::Asleep | Desired::Recycled, _) => {}

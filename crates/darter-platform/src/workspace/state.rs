@@ -31,7 +31,7 @@ fn right(wish: Wish) -> (Action, &'static str) {
 }
 
 /// Starts, stops, deletes or restores. Asking for what is so already is accepted. A start answers as soon as it goes on,
-/// or says why it does not.
+/// or says why it does not; a stop when nothing runs any more.
 pub async fn change(
     platform: &Arc<Platform>,
     actor: &Actor,
@@ -59,7 +59,7 @@ pub async fn change(
     let found = opened.found;
     platform.workspaces.hang(&found.workspace, &found.owner_name);
     platform.workspaces.changed(id);
-    wake::settle(platform, id, after);
+    wake::ended(wake::settle(platform, id, after)).await;
     if after == Desired::Awake {
         let started = wake::begin(platform, id, found.workspace.keep_until);
         wake::first_sign(platform, id, started).await?;

@@ -2,12 +2,14 @@
 //! store: there is nothing to repair.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use darter_core::workspace::Desired;
 use darter_core::workspace::lifecycle::State;
 use darter_core::{Fault, Kind, Millis, WorkspaceId};
 use darter_engine::workspace::Trouble;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::source::Sight;
 use crate::Platform;
@@ -92,18 +94,30 @@ pub(crate) async fn first_sign(
     }
 }
 
-/// Makes what runs agree with a wish that was committed. Ending takes seconds; the answer does not wait for it.
-pub(crate) fn settle(platform: &Arc<Platform>, id: &WorkspaceId, desired: Desired) {
+/// How long an answer waits for the end of what runs. Most editors end within a second.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Makes what runs agree with a wish that was committed. It goes on by itself; whoever wants to see the end waits for it
+/// with [`ended`].
+pub(crate) fn settle(platform: &Arc<Platform>, id: &WorkspaceId, desired: Desired) -> Option<JoinHandle<()>> {
     match desired {
-        Desired::Awake => {}
+        Desired::Awake => None,
         Desired::Asleep | Desired::Recycled => {
             let (platform_of_task, id) = (Arc::clone(platform), id.clone());
-            platform.tasks.spawn(async move {
+            Some(platform.tasks.spawn(async move {
                 if let Err(fault) = platform_of_task.workspaces.engine.stop(&id).await {
                     tracing::warn!(workspace = %id, %fault, cause = ?fault.cause, "a workspace did not stop; it is tried again");
                 }
                 platform_of_task.workspaces.changed(&id);
-            });
+            }))
         }
+    }
+}
+
+/// Waits until nothing runs any more, but not for ever.
+pub(crate) async fn ended(stopping: Option<JoinHandle<()>>) {
+    if let Some(stopping) = stopping {
+        // What takes longer is seen as stopping.
+        let _ = tokio::time::timeout(STOP_PATIENCE, stopping).await;
     }
 }
