@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use darter_core::record::StartPhases;
 use darter_core::workspace::lifecycle::State;
 use darter_core::workspace::{Door, EnvironmentName};
-use darter_core::{Clock, Fault, Millis, WorkspaceId};
+use darter_core::{Clock, Fault, Kind, Millis, WorkspaceId};
 use darter_engine::environment::{self, EditorKind, Environments, InstalledEnvironment, Listed};
 use darter_engine::workspace::{
     Signal, SnapshotIndex, SnapshotStream, WorkspaceBundle, WorkspaceConnection, WorkspaceLease, WorkspaceSource,
@@ -118,6 +118,10 @@ impl Workspaces for FakeWorkspaces {
         self.source.load(id).await?;
         self.see(id, |status| (status.observed.state, status.observed.rested) = (State::Starting, false));
         let _permit = self.start_gate.acquire().await.unwrap();
+        if self.status(id).observed.state != State::Starting {
+            let why = "The workspace was stopped while it was starting. Try again.";
+            return Err(Fault::new(Kind::Unavailable, "workspace.stopped", why));
+        }
         let start = StartPhases { from: "pool".into(), phases: vec![("pool".into(), 300), ("home".into(), 900)] };
         self.see(id, |status| {
             status.observed.state = State::Running;

@@ -76,10 +76,12 @@ pub async fn set_dependencies(
 
 /// The install that runs, for watching it from its start; else the newest one as it ended; else one without events.
 pub async fn watch_install(platform: &Platform, actor: &Actor, app: &AppId) -> Result<Arc<RunningInstall>, Fault> {
-    let mut opened = Opened::read(platform, actor, app).await?;
+    drop(Opened::read(platform, actor, app).await?);
     if let Some(running) = platform.apps.installs.get(app) {
         return Ok(running);
     }
+    // An install that ended before that look has written its end; only a view of the store from after it shows it.
+    let mut opened = Opened::read(platform, actor, app).await?;
     let Some(newest) = dependency::install(&mut opened.tx, app).await? else {
         return Ok(Arc::new(RunningInstall::over(String::new(), Vec::new())));
     };
