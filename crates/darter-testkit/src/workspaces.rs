@@ -32,6 +32,8 @@ pub struct FakeWorkspaces {
     pub copy_fault: Mutex<Option<Fault>>,
     /// A start waits for a permit.
     pub start_gate: Semaphore,
+    /// And so does a home that is put in the place of another.
+    pub replace_gate: Semaphore,
     /// What an export gives, as the attendant writes it, and what was imported last.
     pub home: Mutex<Vec<u8>>,
     /// Serves connections to doors.
@@ -48,6 +50,7 @@ impl FakeWorkspaces {
             refuses: Mutex::default(),
             copy_fault: Mutex::default(),
             start_gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            replace_gate: Semaphore::new(Semaphore::MAX_PERMITS),
             home: Mutex::default(),
             handler: Mutex::new(Arc::new(|_, _| ())),
             status: Mutex::default(),
@@ -84,6 +87,11 @@ impl FakeWorkspaces {
         self.source.load(&id.parse().unwrap()).await
     }
 
+    /// Somebody opens it while it is at rest.
+    pub fn opened(&self, id: &WorkspaceId) {
+        self.source.opened(id);
+    }
+
     /// Changes what is seen of a workspace, and tells the platform.
     pub fn see(&self, id: &WorkspaceId, change: impl FnOnce(&mut WorkspaceStatus)) {
         let mut status = self.status(id);
@@ -114,6 +122,9 @@ impl Workspaces for FakeWorkspaces {
         self.note("start");
         if let Some(fault) = self.refuses.lock().unwrap().clone() {
             return Err(fault);
+        }
+        if self.status(id).observed.state == State::Stopped {
+            self.source.opened(id);
         }
         self.source.load(id).await?;
         self.see(id, |status| (status.observed.state, status.observed.rested) = (State::Starting, false));
@@ -161,6 +172,14 @@ impl Workspaces for FakeWorkspaces {
         let home = self.home.lock().unwrap().clone();
         let home = if home.is_empty() { b"{\"end\":true,\"files\":0,\"bytes\":0}\n".to_vec() } else { home };
         Ok(SnapshotStream { bytes: Box::pin(std::io::Cursor::new(home)), lease: None })
+    }
+
+    async fn replace(&self, id: &WorkspaceId, files: SnapshotStream) -> Result<(), Fault> {
+        self.note("replace");
+        self.source.load(id).await?;
+        let _permit = self.replace_gate.acquire().await.unwrap();
+        self.stop(id).await?;
+        self.import(id, files).await
     }
 
     async fn import(&self, _: &WorkspaceId, mut files: SnapshotStream) -> Result<(), Fault> {

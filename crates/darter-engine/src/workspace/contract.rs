@@ -37,8 +37,11 @@ pub struct WorkspaceBundle {
 pub trait WorkspaceSource: Send + Sync + 'static {
     /// What it is to be started from now. `workspace.not_found`, `workspace.recycled` … when it may not run.
     async fn load(&self, id: &WorkspaceId) -> Result<WorkspaceBundle, Fault>;
-    /// What the engine sees has changed. Never blocks.
+    /// What the engine sees has changed. Never blocks. What is up for an errand only (a snapshot) is not told: nobody
+    /// wanted it, and it is back at rest in a moment.
     fn observed(&self, id: &WorkspaceId, seen: Observed);
+    /// Somebody opened it while it was at rest. Never blocks.
+    fn opened(&self, _id: &WorkspaceId) {}
 }
 
 /// What the engine sees of a workspace.
@@ -184,7 +187,10 @@ pub trait Workspaces: Send + Sync + 'static {
     async fn refresh(&self, id: &WorkspaceId) -> Result<(), Fault>;
     /// The home as a stream from inside; starts only the attendant when it sleeps.
     async fn export(&self, id: &WorkspaceId, since: Option<SnapshotIndex>) -> Result<SnapshotStream, Fault>;
-    /// Replaces files of the home by those of a stream, from inside.
+    /// Makes a new home of a stream and puts it in the place of the one that is there, all at once: until then, and when
+    /// anything fails, the old one stays. What runs is ended before.
+    async fn replace(&self, id: &WorkspaceId, files: SnapshotStream) -> Result<(), Fault>;
+    /// Replaces files of the home by those of a stream, from inside, one after the other.
     async fn import(&self, id: &WorkspaceId, files: SnapshotStream) -> Result<(), Fault>;
     /// Copies a home at rest into that of another workspace that has none yet. `workspace.awake` when it runs.
     async fn copy_home(&self, from: &WorkspaceId, to: &WorkspaceId) -> Result<(), Fault>;

@@ -59,6 +59,7 @@ server.serve_forever()
 pub struct Platform {
     bundles: Mutex<BTreeMap<WorkspaceId, WorkspaceBundle>>,
     seen: Mutex<Vec<(WorkspaceId, Observed)>>,
+    opened: Mutex<Vec<WorkspaceId>>,
     told: Notify,
 }
 
@@ -72,6 +73,17 @@ impl WorkspaceSource for Platform {
     fn observed(&self, id: &WorkspaceId, seen: Observed) {
         self.seen.lock().unwrap().push((id.clone(), seen));
         self.told.notify_waiters();
+    }
+
+    fn opened(&self, id: &WorkspaceId) {
+        self.opened.lock().unwrap().push(id.clone());
+    }
+}
+
+impl Platform {
+    /// How often somebody opened it while it was at rest.
+    pub fn opened(&self, id: &WorkspaceId) -> usize {
+        self.opened.lock().unwrap().iter().filter(|one| *one == id).count()
     }
 }
 

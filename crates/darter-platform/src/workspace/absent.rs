@@ -67,6 +67,10 @@ impl Workspaces for NoWorkspaces {
         Err(none())
     }
 
+    async fn replace(&self, _: &WorkspaceId, _: SnapshotStream) -> Result<(), Fault> {
+        Err(none())
+    }
+
     async fn import(&self, _: &WorkspaceId, _: SnapshotStream) -> Result<(), Fault> {
         Err(none())
     }

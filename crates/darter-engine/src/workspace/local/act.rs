@@ -20,7 +20,7 @@ impl Shared {
         inner: &mut Inner,
         event: Event,
     ) -> Result<(), Refused> {
-        let before = inner.life.state;
+        let (before, errand) = (inner.life.state, inner.errand);
         let action = inner.apply(event, self.now())?;
         match action {
             None | Some(Action::Build) => {}
@@ -42,7 +42,10 @@ impl Shared {
         }
         if inner.life.state != before {
             tracing::info!(workspace = %workspace.id, from = ?before, to = ?inner.life.state, ?event, "workspace.state");
-            self.source.observed(&workspace.id, inner.observed());
+            // Its end is its errand's, too, although nothing of it is left.
+            if !errand {
+                self.source.observed(&workspace.id, inner.observed());
+            }
         }
         workspace.changed();
         Ok(())

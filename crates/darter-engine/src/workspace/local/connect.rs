@@ -94,9 +94,15 @@ impl Shared {
                 {
                     return Err(fault.clone());
                 }
+                if inner.replacing {
+                    return Err(replacing());
+                }
                 if matches!(inner.life.state, State::Stopped | State::Failed) {
                     inner.attempts += 1;
                     inner.errand = want == Want::Errand;
+                    if !inner.errand {
+                        self.source.opened(&workspace.id);
+                    }
                 }
                 let asleep = !matches!(inner.life.state, State::Starting | State::Running);
                 waited |= asleep;
@@ -105,8 +111,10 @@ impl Shared {
                 }
                 if let (State::Starting | State::Running, Some(unit)) = (inner.life.state, inner.unit.clone()) {
                     inner.signals.connections += 1;
-                    if want != Want::Errand {
+                    if want != Want::Errand && inner.errand {
                         inner.errand = false;
+                        self.source.opened(&workspace.id);
+                        self.tell(workspace, &inner);
                     }
                     let start = inner.start.clone().filter(|_| waited);
                     let lease =
@@ -193,6 +201,16 @@ fn unreachable_inside(cause: impl std::fmt::Display) -> Fault {
 pub(super) fn stopped() -> Fault {
     Fault::new(Kind::Unavailable, "workspace.stopped", "The workspace was stopped while it was starting. Try again.")
         .retry_after(1)
+}
+
+/// To whoever knocks while a home is put in the place of another.
+pub(super) fn replacing() -> Fault {
+    Fault::new(
+        Kind::Unavailable,
+        "workspace.restoring",
+        "The files of this workspace are being restored. Try again when that is done.",
+    )
+    .retry_after(3)
 }
 
 fn late() -> Fault {

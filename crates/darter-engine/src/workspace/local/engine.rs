@@ -11,6 +11,7 @@ use darter_core::{Fault, Millis, WorkspaceId};
 use futures_util::future::join_all;
 
 use super::connect::{Want, stopped};
+use super::replace::no_room;
 use super::start::answers;
 use super::workspace::{Inner, Workspace};
 use super::{LocalWorkspaces, Shared};
@@ -90,6 +91,11 @@ impl Workspaces for LocalWorkspaces {
         self.shared.export(&workspace, since).await
     }
 
+    async fn replace(&self, id: &WorkspaceId, files: SnapshotStream) -> Result<(), Fault> {
+        let workspace = self.shared.workspace(id);
+        self.shared.replace(&workspace, files).await
+    }
+
     async fn import(&self, id: &WorkspaceId, files: SnapshotStream) -> Result<(), Fault> {
         let workspace = self.shared.workspace(id);
         self.shared.import(&workspace, files).await
@@ -109,7 +115,7 @@ impl Workspaces for LocalWorkspaces {
                 Fault::not_found("workspace.home_missing", "This workspace has no files yet.")
             }
             std::io::ErrorKind::Unsupported => Fault::conflict("workspace.home_is_folder", error.to_string()),
-            _ => Fault::internal(error),
+            _ => no_room(error),
         })
     }
 

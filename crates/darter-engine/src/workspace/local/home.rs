@@ -21,6 +21,8 @@ use crate::local::layout::remove_tree;
 
 /// Empty images of the usual size that wait for new workspaces.
 const SPARES: usize = 2;
+/// What nothing new may take of the host's disk.
+const KEPT_FREE: u64 = 1 << 30;
 /// Checking and growing a large image takes a while.
 const GROWING: Duration = Duration::from_secs(300);
 
@@ -197,8 +199,17 @@ impl Homes {
         Ok(gone)
     }
 
+    /// Refuses when the host's disk is nearly full: homes grow as they are filled, and the last of it belongs to those that
+    /// are there already, and to the platform.
+    pub(super) fn room(&self) -> io::Result<()> {
+        let found = rustix::fs::statvfs(&self.folder)?;
+        let [free, total] = [found.f_bavail, found.f_blocks].map(|blocks| blocks.saturating_mul(found.f_frsize));
+        if is_enough(free, total) { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+    }
+
     /// An empty image, on disk.
     fn make(&self, bytes: u64) -> io::Result<PathBuf> {
+        self.room()?;
         let template = self.folder.join(".new").join(format!("template-{bytes}.img"));
         if !template.exists() {
             let made = self.fresh("making");
@@ -279,11 +290,49 @@ impl Homes {
             if homes.image(&to).exists() {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
-            std::fs::create_dir_all(homes.of(&to))?;
+            homes.room()?;
             let new = homes.fresh("copy");
             volume::copy(&homes.image(&from), &new)?;
             homes.own(&new)?;
-            std::fs::rename(new, homes.image(&to))
+            let _gone = homes.unless_gone(&to)?;
+            std::fs::create_dir_all(homes.of(&to))?;
+            std::fs::rename(new, homes.image(&to))?;
+            sync(&homes.of(&to))
+        })
+        .await
+    }
+
+    /// An empty home that is to take the place of a workspace's own once it is filled.
+    pub(super) async fn stage(self: &Arc<Self>, id: &WorkspaceId, bytes: u64) -> io::Result<Staged> {
+        let (homes, id) = (Arc::clone(self), id.clone());
+        in_background(move || {
+            if homes.volumes {
+                // Never smaller than the one that is there.
+                let bytes = homes.image(&id).metadata().map_or(0, |found| found.len()).max(homes.wanted(bytes));
+                return Ok(Staged { path: homes.make(bytes)?, volume: true });
+            }
+            homes.room()?;
+            let path = homes.fresh("restored");
+            std::fs::create_dir(&path)?;
+            homes.own(&path)?;
+            Ok(Staged { path, volume: false })
+        })
+        .await
+    }
+
+    /// Puts a home in the place of a workspace's own, by one rename: whoever dies in the middle leaves one of the two, whole.
+    pub(super) async fn put(self: &Arc<Self>, id: &WorkspaceId, staged: Staged) -> io::Result<()> {
+        let (homes, id) = (Arc::clone(self), id.clone());
+        in_background(move || {
+            let _gone = homes.unless_gone(&id)?;
+            std::fs::create_dir_all(homes.of(&id))?;
+            if staged.volume {
+                std::fs::File::open(&staged.path)?.sync_all()?;
+                std::fs::rename(&staged.path, homes.image(&id))?;
+            } else {
+                exchange(&staged.path, &homes.of(&id).join("home"))?;
+            }
+            sync(&homes.of(&id))
         })
         .await
     }
@@ -304,6 +353,79 @@ impl Homes {
     }
 }
 
+/// A home that waits to take the place of another. What has its name when this is dropped is deleted: itself, or the
+/// folder whose place it took.
+#[derive(Debug)]
+pub(super) struct Staged {
+    path: PathBuf,
+    volume: bool,
+}
+
+impl Staged {
+    /// What shows it to a sandbox.
+    pub(super) fn bind(&self) -> Bind {
+        if self.volume { Bind::volume(&self.path, HOME) } else { Bind::writable(&self.path, HOME) }
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        // What cannot be deleted now is swept at the next start.
+        let _ = if self.volume { std::fs::remove_file(&self.path) } else { remove_tree(&self.path) };
+    }
+}
+
+/// The new folder gets the old one's name, and the old one the new one's, at once.
+fn exchange(new: &Path, old: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
+        Err(rustix::io::Errno::NOENT) => std::fs::rename(new, old),
+        other => Ok(other?),
+    }
+}
+
+/// A gibibyte is left, or, of a small disk, two parts in a hundred.
+fn is_enough(free: u64, total: u64) -> bool {
+    free >= KEPT_FREE.min(total / 50)
+}
+
+/// Names in this folder are on disk when this returns.
+fn sync(folder: &Path) -> io::Result<()> {
+    std::fs::File::open(folder)?.sync_all()
+}
+
 async fn in_background<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_a_disk_is_not_for_new_homes() {
+        for (free, total, enough) in [
+            (2 << 30, 100 << 30, true),
+            (900 << 20, 100 << 30, false),
+            (300 << 20, 10 << 30, true),
+            (0, 10 << 30, false),
+        ] {
+            assert_eq!(is_enough(free, total), enough, "{free} of {total}");
+        }
+    }
+
+    #[test]
+    fn a_folder_takes_the_place_of_another_at_once_and_the_old_one_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, old) = (folder.path().join("new"), folder.path().join("old"));
+        std::fs::create_dir(&new).unwrap();
+        std::fs::write(new.join("file"), "new").unwrap();
+        exchange(&new, &old).unwrap();
+        std::fs::create_dir(&new).unwrap();
+        let staged = Staged { path: new.clone(), volume: false };
+        exchange(&new, &old).unwrap();
+        assert!(new.join("file").exists() && !old.join("file").exists());
+        drop(staged);
+        assert!(!new.exists() && old.exists());
+    }
 }

@@ -12,6 +12,7 @@ mod end;
 mod engine;
 mod home;
 mod pool;
+mod replace;
 mod snapshot;
 mod start;
 mod starts;
@@ -151,6 +152,13 @@ impl Shared {
 
     fn now(&self) -> Millis {
         self.clock.now()
+    }
+
+    /// Tells the platform what is seen now; nobody wanted what is up for an errand only.
+    fn tell(&self, workspace: &Workspace, inner: &workspace::Inner) {
+        if !inner.errand {
+            self.source.observed(&workspace.id, inner.observed());
+        }
     }
 
     fn freezer(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use darter_core::{Fault, Kind};
@@ -17,10 +18,15 @@ use tokio_util::io::{ReaderStream, StreamReader};
 use super::Shared;
 use super::attendant::Trouble;
 use super::connect::Want;
-use super::unit::HOME;
+use super::replace::no_room;
+use super::unit::{HOME, Unit};
 use super::workspace::Workspace;
 use crate::workspace::{SnapshotIndex, SnapshotStream, WorkspaceLease};
 
+/// Longest until a snapshot begins to come.
+const HEAD: Duration = Duration::from_secs(60);
+/// Longest that writing a home may take.
+const LONGEST: Duration = Duration::from_secs(3_600);
 /// Largest answer to a restore.
 const ANSWER: usize = 64 << 10;
 
@@ -35,10 +41,13 @@ impl Shared {
             Some(index) => serde_json::from_slice(&index).map_err(Fault::internal)?,
             None => json!([]),
         };
+        self.homes.room().map_err(no_room)?;
         let (unit, lease, _) = self.lease(workspace, Want::Errand).await?;
         let body = json!({"root": HOME, "excludes": [], "known": known}).to_string();
         let body = Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync();
-        let response = unit.attendant.send(Method::POST, "/v1/snapshot", body).await.map_err(|error| failed(&error))?;
+        let asked = tokio::time::timeout(HEAD, unit.attendant.send(Method::POST, "/v1/snapshot", body)).await;
+        let response = asked.unwrap_or_else(|_| Err(Trouble::Silent("it took too long".into())));
+        let response = response.map_err(|error| failed(&error))?;
         if !response.status().is_success() {
             return Err(failed(&Trouble::Silent(format!("{} for a snapshot", response.status()))));
         }
@@ -53,26 +62,37 @@ impl Shared {
         files: SnapshotStream,
     ) -> Result<(), Fault> {
         let (unit, lease, _) = self.lease(workspace, Want::Errand).await?;
-        let held = Held { bytes: files.bytes, _lease: files.lease };
-        let frames = ReaderStream::new(held).map_ok(Frame::data);
-        let body = StreamBody::new(frames).boxed_unsync();
-        let response = unit.attendant.send(Method::POST, "/v1/restore", body).await.map_err(|error| failed(&error))?;
-        let status = response.status();
-        let said = Limited::new(response.into_body(), ANSWER).collect().await;
+        let written = write(&unit, files).await;
         drop(lease);
-        let said = said.map_err(|error| failed(&Trouble::Silent(error.to_string())))?.to_bytes();
-        if status.is_success() {
-            return Ok(());
-        }
-        let said: Value = serde_json::from_slice(&said).unwrap_or_default();
-        let word = |name: &str| said["error"][name].as_str().map(|text| super::attendant::clamp(text, 300));
-        Err(Fault::new(
-            Kind::Unavailable,
-            "snapshot.restore_failed",
-            format!("The files could not be restored: {}", word("message").unwrap_or_default()),
-        )
-        .with("reason", word("code").unwrap_or_default()))
+        written
     }
+}
+
+/// Gives an attendant a stream to restore from; it may take its time, but not for ever.
+pub(super) async fn write(unit: &Unit, files: SnapshotStream) -> Result<(), Fault> {
+    let written = tokio::time::timeout(LONGEST, send(unit, files)).await;
+    written.unwrap_or_else(|_| Err(failed(&Trouble::Silent("it took longer than anything may".into()))))
+}
+
+async fn send(unit: &Unit, files: SnapshotStream) -> Result<(), Fault> {
+    let held = Held { bytes: files.bytes, _lease: files.lease };
+    let frames = ReaderStream::new(held).map_ok(Frame::data);
+    let body = StreamBody::new(frames).boxed_unsync();
+    let response = unit.attendant.send(Method::POST, "/v1/restore", body).await.map_err(|error| failed(&error))?;
+    let status = response.status();
+    let said = Limited::new(response.into_body(), ANSWER).collect().await;
+    let said = said.map_err(|error| failed(&Trouble::Silent(error.to_string())))?.to_bytes();
+    if status.is_success() {
+        return Ok(());
+    }
+    let said: Value = serde_json::from_slice(&said).unwrap_or_default();
+    let word = |name: &str| said["error"][name].as_str().map(|text| super::attendant::clamp(text, 300));
+    Err(Fault::new(
+        Kind::Unavailable,
+        "snapshot.restore_failed",
+        format!("The files could not be restored: {}", word("message").unwrap_or_default()),
+    )
+    .with("reason", word("code").unwrap_or_default()))
 }
 
 /// Holds the other workspace up while its files are read.

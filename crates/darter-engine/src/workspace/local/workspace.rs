@@ -50,6 +50,8 @@ pub(super) struct Inner {
     pub(super) ran_from: Option<Instant>,
     /// It was woken up for a snapshot only, and goes back to sleep when that is done.
     pub(super) errand: bool,
+    /// A home is being put in the place of the one that is there: nobody may mount either.
+    pub(super) replacing: bool,
 }
 
 /// What the attendant says is going on.
@@ -93,6 +95,7 @@ impl Workspace {
             stops: 0,
             ran_from: None,
             errand: false,
+            replacing: false,
         };
         Arc::new(Self { id, inner: Mutex::new(inner), version: watch::Sender::new(0), nudge: Notify::new() })
     }
