@@ -91,6 +91,28 @@ fn starts_wait_their_turn_and_beyond_the_queue_they_are_told_when_to_come_again(
 }
 
 #[test]
+fn an_editor_that_never_answers_keeps_nobody_else_from_starting() {
+    world(
+        |config| config.starts = 1,
+        |world| async move {
+            let [slow, other] = [(); 2].map(|()| world.add(|_| {}));
+            world.sh(&slow, "touch .slow").await;
+            world.engine.stop(&slow).await.unwrap();
+            let before = world.count(&slow);
+            let start = tokio::spawn({
+                let (engine, slow) = (Arc::clone(&world.engine), slow.clone());
+                async move { engine.start(&slow).await }
+            });
+            world.sees_after(&slow, before, |seen| seen.state == State::Starting).await;
+            world.engine.start(&other).await.unwrap();
+            assert_eq!(world.state(&slow), State::Starting, "it waits on, and for itself alone");
+            world.engine.stop(&slow).await.unwrap();
+            assert!(start.await.unwrap().is_err());
+        },
+    );
+}
+
+#[test]
 fn an_editor_that_keeps_ending_is_given_up_with_its_last_words() {
     world(
         |_| {},

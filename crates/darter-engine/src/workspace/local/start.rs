@@ -25,6 +25,8 @@ use crate::environment::InstalledEnvironment;
 use crate::local::slot::micros;
 use crate::workspace::WorkspaceBundle;
 
+/// Longest that one start keeps another's turn after its sandbox is there.
+const TURN: Duration = Duration::from_secs(5);
 /// Longest that an attendant may take to be claimed.
 const CLAIM: Duration = Duration::from_secs(10);
 
@@ -130,11 +132,10 @@ impl Attempt {
         if full && !errand {
             self.shared.start_editor(&self.workspace, &unit).await?;
             let patience = Duration::from_millis(self.shared.config.ready_timeout_ms);
-            tokio::time::timeout(patience, answers(&unit)).await.map_err(|_| Failed::Late)?;
+            tokio::time::timeout(patience, until_it_answers(&unit, permit)).await.map_err(|_| Failed::Late)?;
             self.phases.mark("editor");
             self.workspace.lock().start = Some(self.phases.so_far());
         }
-        drop(permit);
         Ok(())
     }
 
@@ -145,7 +146,7 @@ impl Attempt {
             .wait(|place| {
                 let mut inner = self.workspace.lock();
                 inner.queue = Some(place);
-                self.shared.source.observed(&self.workspace.id, inner.observed());
+                self.shared.tell(&self.workspace, &inner);
                 self.workspace.changed();
             })
             .await;
@@ -214,7 +215,7 @@ impl Attempt {
         inner.input(now);
         inner.signals.woken_at = now;
         inner.start = Some(self.phases.so_far());
-        self.shared.source.observed(&self.workspace.id, inner.observed());
+        self.shared.tell(&self.workspace, &inner);
         self.workspace.changed();
         tokio::spawn(Arc::clone(&self.shared).supervise(Arc::clone(&self.workspace), Arc::clone(unit)));
         inner.errand
@@ -277,6 +278,16 @@ fn claim(bundle: &WorkspaceBundle, unit: &Unit) -> serde_json::Value {
         claim["editor"] = unit.recipe();
     }
     claim
+}
+
+/// An editor that never answers, because of what is in its home perhaps, keeps nobody else from starting.
+async fn until_it_answers(unit: &Unit, permit: Permit) {
+    let answers = answers(unit);
+    tokio::pin!(answers);
+    if tokio::time::timeout(TURN, &mut answers).await.is_err() {
+        drop(permit);
+        answers.await;
+    }
 }
 
 /// Resolves when the editor answers anything at all: the question waits in the backlog until then.

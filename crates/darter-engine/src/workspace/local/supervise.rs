@@ -16,6 +16,9 @@ use super::workspace::{Editor, Inner, Workspace};
 use super::{Shared, words};
 use crate::workspace::{Job, OpenPort};
 
+/// Most events of one workspace in a second.
+const PACE: u32 = 32;
+const SECOND: Duration = Duration::from_secs(1);
 /// Longest sleep: a clock that was set, or a laptop that was closed, is noticed by then.
 const NAP: Duration = Duration::from_secs(5);
 /// Before the events are asked for again.
@@ -33,11 +36,12 @@ impl Shared {
     pub(super) async fn supervise(self: Arc<Self>, workspace: Arc<Workspace>, unit: Arc<Unit>) {
         let mut events = unit.attendant.events().await.ok();
         let mut again = Instant::now() + AGAIN;
+        let mut pace = Pace::default();
         let exit = loop {
             let Some(nap) = self.rest(&workspace, &unit) else { break unit.sandbox.wait().await };
             tokio::select! {
                 exit = unit.sandbox.wait() => break exit,
-                event = next(&mut events) => match event {
+                event = next(&mut events, &mut pace) => match event {
                     Some(event) => self.hear(&workspace, &unit, event),
                     None => events = None,
                 },
@@ -129,8 +133,11 @@ impl Shared {
                     address: clamp(&one.address, NAME),
                     name: clamp(&one.name, NAME),
                 };
-                inner.seen.ports = ports.into_iter().filter(|one| one.port > 0).take(MOST).map(port).collect();
-                self.source.observed(&workspace.id, inner.observed());
+                let ports = ports.into_iter().filter(|one| one.port > 0).take(MOST).map(port).collect();
+                if inner.seen.ports != ports {
+                    inner.seen.ports = ports;
+                    self.tell(workspace, &inner);
+                }
             }
             attendant::Event::Disk { bytes, limit_bytes } => inner.seen.disk = (bytes, limit_bytes),
             attendant::Event::Terminals { count } => inner.seen.terminals = count,
@@ -151,7 +158,7 @@ impl Shared {
             inner.seen.out_of_memory = kills;
             let memory = inner.bundle.as_ref().map_or(0, |bundle| bundle.limits.memory_bytes);
             inner.trouble = Some(words::out_of_memory(memory, self.now()));
-            self.source.observed(&workspace.id, inner.observed());
+            self.tell(workspace, inner);
         }
     }
 
@@ -178,7 +185,7 @@ impl Shared {
         }
         match PAUSES.get(crashes as usize - 1) {
             Some(pause) => {
-                self.source.observed(&workspace.id, inner.observed());
+                self.tell(workspace, inner);
                 self.editor_again(workspace, unit, *pause);
             }
             None => {
@@ -206,13 +213,58 @@ impl Shared {
     }
 }
 
-async fn next(events: &mut Option<Events>) -> Option<attendant::Event> {
+async fn next(events: &mut Option<Events>, pace: &mut Pace) -> Option<attendant::Event> {
     match events {
-        Some(events) => events.next().await,
+        Some(events) => {
+            if let Some(next) = pace.next(Instant::now()) {
+                tokio::time::sleep_until(next.into()).await;
+            }
+            let event = events.next().await;
+            pace.count(Instant::now());
+            event
+        }
         None => std::future::pending().await,
+    }
+}
+
+/// Events are taken at a pace, however fast somebody inside writes them: the rest waits in its own socket.
+#[derive(Default)]
+struct Pace {
+    begun: Option<Instant>,
+    taken: u32,
+}
+
+impl Pace {
+    /// When the next one may be taken, when that is not now.
+    fn next(&self, now: Instant) -> Option<Instant> {
+        self.begun.filter(|_| self.taken >= PACE).map(|begun| begun + SECOND).filter(|next| *next > now)
+    }
+
+    fn count(&mut self, now: Instant) {
+        if self.begun.is_none_or(|begun| now >= begun + SECOND) {
+            (self.begun, self.taken) = (Some(now), 0);
+        }
+        self.taken += 1;
     }
 }
 
 fn later(at: Millis, ms: u64) -> Millis {
     at.saturating_add(Millis::try_from(ms).unwrap_or(Millis::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_taken_at_a_pace_however_fast_they_come() {
+        let (mut pace, now) = (Pace::default(), Instant::now());
+        for _ in 0..PACE {
+            assert_eq!(pace.next(now), None);
+            pace.count(now);
+        }
+        assert_eq!(pace.next(now), Some(now + SECOND), "the next one waits for the next second");
+        pace.count(now + SECOND);
+        assert_eq!(pace.next(now + SECOND), None);
+    }
 }
