@@ -64,6 +64,8 @@ struct Inner {
     exit_code: Option<i32>,
     signal: Option<String>,
     lines: VecDeque<String>,
+    /// How often one has ended: who looks only now and then sees that it was another one.
+    ends: u64,
 }
 
 /// The one editor of a sandbox.
@@ -94,6 +96,7 @@ impl Editor {
             "state": inner.state,
             "exit_code": inner.exit_code,
             "signal": inner.signal,
+            "ends": inner.ends,
             "last_lines": if inner.state == State::Ended { inner.lines.clone() } else { VecDeque::new() },
         })
     }
@@ -115,6 +118,7 @@ impl Editor {
         use std::os::unix::process::ExitStatusExt;
         let mut inner = self.lock();
         inner.state = State::Ended;
+        inner.ends += 1;
         inner.pid = None;
         inner.told = None;
         let status = status.ok();
@@ -200,6 +204,7 @@ fn launch(attendant: &Arc<Attendant>, recipe: &Recipe, warm: bool) -> Result<(),
             pid: child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)),
             told: child.stdin.take(),
             ready: recipe.ready.clone(),
+            ends: inner.ends,
             ..Inner::default()
         };
     }
@@ -259,4 +264,22 @@ pub(crate) async fn stop(attendant: &Arc<Attendant>, params: &Params) -> Answer 
     // What it started may have outlived it.
     signal::group(pid, Signal::KILL);
     answer::done()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn an_editor_that_ends_as_the_one_before_it_is_told_all_the_same() {
+        let editor = Editor::new(None, Arc::new(Notify::new()));
+        let end = || {
+            editor.gone(Ok(std::process::ExitStatus::from_raw(3 << 8)));
+            editor.event()
+        };
+        // Nobody looked in between.
+        assert_ne!(end(), end());
+    }
 }
