@@ -154,13 +154,23 @@ pub async fn visited(
     Ok(())
 }
 
-/// Keeps only the visits of a workspace that were used last.
-pub async fn trim(db: &mut AnyConnection, workspace: &WorkspaceId, keep: u32) -> Result<()> {
+/// Keeps, of the visits to a workspace that one link or one account let in, only those that were used last: whoever has a
+/// link cannot turn others out.
+pub async fn trim(
+    db: &mut AnyConnection,
+    workspace: &WorkspaceId,
+    (credential, account): (&Credential, Option<&AccountId>),
+    keep: u32,
+) -> Result<()> {
+    let (_, _, share) = parts(credential);
+    let of = share.or(account.map(AccountId::as_str)).unwrap_or_default();
     sqlx::query(
-        "DELETE FROM door_visits WHERE workspace = $1 AND id NOT IN
-            (SELECT id FROM door_visits WHERE workspace = $1 ORDER BY last_used_at DESC, id DESC LIMIT $2)",
+        "DELETE FROM door_visits WHERE workspace = $1 AND COALESCE(share, account, '') = $2 AND id NOT IN
+            (SELECT id FROM door_visits WHERE workspace = $1 AND COALESCE(share, account, '') = $2
+             ORDER BY last_used_at DESC, id DESC LIMIT $3)",
     )
     .bind(workspace.as_str())
+    .bind(of)
     .bind(i64::from(keep))
     .execute(db)
     .await?;

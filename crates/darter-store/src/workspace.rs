@@ -228,6 +228,13 @@ pub async fn count_owned(db: &mut AnyConnection, owner: &AccountId) -> Result<u3
     Ok(codec::count(count))
 }
 
+/// How many of an account's workspaces are in the recycle bin, without those that are about to go.
+pub async fn count_recycled(db: &mut AnyConnection, owner: &AccountId) -> Result<u32> {
+    let text = "SELECT COUNT(*) FROM workspaces WHERE owner = $1 AND desired = 'recycled' AND recycled_at > 0";
+    let (count,): (i64,) = sqlx::query_as(text).bind(owner.as_str()).fetch_one(db).await?;
+    Ok(codec::count(count))
+}
+
 /// For the server itself: how many there are, without those in the recycle bin.
 pub async fn count(db: &mut AnyConnection) -> Result<u32> {
     let (count,): (i64,) =

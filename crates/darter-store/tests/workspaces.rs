@@ -254,8 +254,17 @@ async fn a_visit_is_for_one_workspace_and_ends_with_its_session(store: &Store) {
     let newest = digest();
     let late = Visit { id: VisitId::generate(9, &SystemRandom), last_used_at: 9, ..public };
     door::enter(&mut tx, &late, &newest).await.unwrap();
-    door::trim(&mut tx, &theirs, 0).await.unwrap();
-    door::trim(&mut tx, &ours, 1).await.unwrap();
+    let flood = Visit { account: None, ..visit(Door::Port(3_000), Credential::Share(share.clone())) };
+    let (first, last) = (digest(), digest());
+    door::enter(&mut tx, &flood, &first).await.unwrap();
+    let second = Visit { id: VisitId::generate(8, &SystemRandom), last_used_at: 90, ..flood.clone() };
+    door::enter(&mut tx, &second, &last).await.unwrap();
+    door::trim(&mut tx, &ours, (&flood.credential, None), 1).await.unwrap();
+    assert_eq!(door::by_secret(&mut tx, &ours, &first, 9).await.unwrap(), None, "one link's visits make room for it");
+    assert_eq!(door::by_secret(&mut tx, &ours, &newest, 9).await.unwrap().as_ref(), Some(&late), "and for nobody else");
+    assert_eq!(door::leave_share(&mut tx, &ours, &share).await.unwrap(), 1);
+    door::trim(&mut tx, &theirs, (&Credential::None, None), 0).await.unwrap();
+    door::trim(&mut tx, &ours, (&Credential::None, None), 1).await.unwrap();
     assert_eq!(door::by_secret(&mut tx, &ours, &newest, 9).await.unwrap(), Some(late), "the one used last stays");
     assert_eq!(door::sweep(&mut tx, 100).await.unwrap(), 1);
 }

@@ -261,7 +261,8 @@ async fn a_copy_has_the_home_and_a_copy_that_fails_leaves_nothing() {
     let awake = darter_core::Fault::conflict("workspace.awake", "It runs.");
     *test.workspaces.copy_fault.lock().unwrap() = Some(awake);
     assert_eq!(ada.post(&path(&id, "/clone"), json!({ "name": "Copy" })).await.status, 201);
-    assert_eq!(test.workspaces.take(), ["copy home", "export ", "import 33", "stop"], "read from inside while it runs");
+    let calls = ["copy home", "export ", "replace", "stop", "import 33"];
+    assert_eq!(test.workspaces.take(), calls, "read from inside while it runs");
     let full = darter_core::Fault::new(darter_core::Kind::Unavailable, "server.disk_full", "Full.");
     *test.workspaces.copy_fault.lock().unwrap() = Some(full);
     assert_eq!(ada.post(&path(&id, "/clone"), json!({ "name": "Copy" })).await.code(), "server.disk_full");

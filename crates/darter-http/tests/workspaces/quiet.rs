@@ -23,7 +23,10 @@ async fn what_ends_because_it_is_quiet_is_asleep_and_what_crashes_comes_back() {
     until(&ada, &id, |now| now["desired"] == "asleep").await;
     assert_eq!(reconcile(&test.platform).await.unwrap(), 0, "it may sleep");
     test.clock.advance(1_000);
-    assert!(test.workspaces.bundle(id.as_str()).await.is_ok(), "somebody opens it");
+    assert!(test.workspaces.bundle(id.as_str()).await.is_ok(), "a snapshot is made of it");
+    test.platform.settle().await;
+    assert_eq!(ada.get(&path(&id, "")).await.body["desired"], "asleep", "which nobody wanted it awake for");
+    test.workspaces.opened(&id);
     until(&ada, &id, |now| now["desired"] == "awake").await;
     test.workspaces.take();
     assert_eq!(reconcile(&test.platform).await.unwrap(), 1, "wanted awake, and nothing of it runs");

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use darter_platform::workspace::purge_due;
 use darter_testkit::TestPlatform;
 use serde_json::json;
 
-use crate::world::{id_of, path, until, workspace};
+use crate::world::{called, id_of, path, until, workspace};
 
 #[tokio::test]
 async fn an_account_and_the_server_have_as_many_workspaces_as_they_may() {
@@ -27,6 +28,53 @@ async fn an_account_and_the_server_have_as_many_workspaces_as_they_may() {
     ada.delete(&path(&first, "")).await;
     workspace(&bob).await;
     assert_eq!(ada.post(&path(&first, "/restore"), json!({})).await.code(), "workspace.server_full", "no way around");
+}
+
+#[tokio::test]
+async fn a_recycle_bin_is_no_way_around_the_quota() {
+    let test = TestPlatform::with(|config| config.workspaces.per_account = 2).await;
+    let ada = test.person("ada").await;
+    let first = workspace(&ada).await;
+    ada.delete(&path(&first, "")).await;
+    let second = workspace(&ada).await;
+    ada.delete(&path(&second, "")).await;
+    let body = json!({ "name": "x", "environment": "vscode" });
+    let refused = ada.post("/workspaces", body.clone()).await;
+    assert_eq!((refused.status, refused.code()), (409, "workspace.bin_full"));
+    assert_eq!(ada.post(&path(&first, "/restore"), json!({})).await.status, 200, "out of it everything may come");
+    assert_eq!(ada.post("/workspaces", body.clone()).await.status, 201);
+    assert_eq!(ada.delete(&path(&second, "/purge")).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_clone_is_seen_when_it_is_whole_and_a_killed_one_leaves_nothing() {
+    let test = TestPlatform::with(|config| config.workspaces.per_account = 2).await;
+    let ada = test.person("ada").await;
+    let id = workspace(&ada).await;
+    until(&ada, &id, |now| now["observed"]["state"] == "running").await;
+    *test.workspaces.copy_fault.lock().unwrap() = Some(darter_core::Fault::conflict("workspace.awake", "It runs."));
+    let all = test.workspaces.replace_gate.forget_permits(usize::MAX >> 3);
+    let asks = {
+        let (platform, actor, id) = (std::sync::Arc::clone(&test.platform), test.actor(&ada).await, id.clone());
+        let input = darter_api::workspace::CloneWorkspace { name: "Copy".into(), snapshot: None };
+        tokio::spawn(async move { darter_platform::workspace::clone(&platform, &actor, &id, input).await })
+    };
+    called(&test, "replace").await;
+    for list in ["/workspaces", "/workspaces?desired=recycled"] {
+        let seen = ada.get(list).await;
+        assert!(!seen.items().iter().any(|one| one["name"] == "Copy"), "{list} shows what is not whole");
+    }
+    let body = json!({ "name": "x", "environment": "vscode" });
+    assert_eq!(ada.post("/workspaces", body).await.code(), "workspace.quota_reached", "it counts already");
+    assert_eq!(purge_due(&test.platform).await.unwrap(), 0, "nobody sweeps up what is being filled");
+    // The server dies.
+    asks.abort();
+    assert!(asks.await.is_err());
+    assert_eq!(purge_due(&test.platform).await.unwrap(), 1);
+    test.workspaces.replace_gate.add_permits(all);
+    let made = ada.post(&path(&id, "/clone"), json!({ "name": "Copy" })).await;
+    assert_eq!((made.status, &made.body["desired"], &made.body["role"]), (201, &json!("asleep"), &json!("owner")));
+    assert_eq!(ada.get("/workspaces").await.items().len(), 2);
 }
 
 #[tokio::test]

@@ -81,7 +81,9 @@ async fn a_home_comes_back_as_it_was_and_is_kept_once() {
     assert_eq!(ada.get(&of(&first, "/folder?path=/home/user/no")).await.code(), "snapshot.path_not_found");
     sends(&test, &[end()]);
     test.clock.advance(1_000);
+    test.workspaces.take();
     assert_eq!(ada.post(&of(&first, "/restore"), json!({})).await.status, 204);
+    assert!(test.workspaces.take().iter().any(|call| call == "replace"), "all of it, at once");
     let back = test.workspaces.home.lock().unwrap().clone();
     let text = String::from_utf8_lossy(&back);
     assert!(text.starts_with("{\"clear\":true,\"root\":\"/home/user\"}\n"), "{}", &text[..80]);
@@ -131,6 +133,23 @@ async fn what_is_not_whole_is_no_snapshot() {
     assert!(ada.get(&path(&id, "/snapshots")).await.items().is_empty());
     let label = json!({ "label": "x".repeat(101) });
     assert_eq!(ada.post(&path(&id, "/snapshots"), label).await.code(), "snapshot.label_invalid");
+}
+
+#[tokio::test]
+async fn somebody_may_ask_for_so_many_snapshots_and_no_more() {
+    let test = TestPlatform::start().await;
+    let ada = test.person("ada").await;
+    let id = workspace(&ada).await;
+    until(&ada, &id, |now| now["observed"]["state"] == "running").await;
+    sends(&test, &[end()]);
+    let first = snap(&ada, &id).await;
+    for _ in 1..50 {
+        snap(&ada, &id).await;
+    }
+    assert_eq!(ada.post(&path(&id, "/snapshots"), json!({})).await.code(), "snapshot.too_many");
+    let first = first["id"].as_str().unwrap();
+    assert_eq!(ada.delete(&path(&id, &format!("/snapshots/{first}"))).await.status, 204);
+    snap(&ada, &id).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,7 @@
 //! A copy of a workspace: a new one of whoever asks, with the same environment and limits, and the home as it is now.
+//!
+//! Until its home is whole the new one is condemned: nobody sees it, and what a killed server leaves of it is swept up with
+//! the recycle bin.
 
 use std::sync::Arc;
 
@@ -6,10 +9,11 @@ use darter_api::workspace as api;
 use darter_core::role::{Action, Role};
 use darter_core::workspace::{Desired, desired};
 use darter_core::{Fault, SnapshotId, WorkspaceId};
-use darter_store::workspace::{MemberWorkspace, Workspace};
+use darter_store::workspace::{MemberWorkspace, Workspace, condemn, update};
+use darter_store::workspace_member;
 use serde_json::json;
 
-use super::access::Opened;
+use super::access::{Opened, stale};
 use super::create::insert;
 use super::purge;
 use super::snapshot::files_of;
@@ -33,21 +37,27 @@ pub async fn clone(
         id: WorkspaceId::generate(&*platform.random),
         owner: account,
         name: input.name.trim().to_owned(),
-        desired: Desired::Asleep,
+        desired: Desired::Recycled,
         keep_until: None,
         revision: 1,
         created_at: now,
         updated_at: now,
         used_at: now,
-        recycled_at: None,
+        recycled_at: Some(0),
         ..opened.found.workspace.clone()
     };
-    let row = insert(platform, &mut opened.tx, draft).await?;
-    record(&mut opened.tx, actor, Change::of("workspace.clone", &row.id, json!({ "from": id, "name": row.name })))
-        .await?;
+    let mut row = insert(platform, &mut opened.tx, draft).await?;
+    condemn(&mut opened.tx, &row.id).await?;
+    // Before the commit: from then on whoever looks for what is left over finds it.
+    let filling = platform.workspaces.filling(&row.id, &row.owner);
     opened.tx.commit().await?;
-    if let Err(fault) = fill(platform, (id, &row.id), from.as_ref()).await {
-        give_up(platform, row).await?;
+    let filled = match fill(platform, (id, &row.id), from.as_ref()).await {
+        Ok(()) => show_up(platform, actor, (&mut row, id)).await,
+        failed => failed,
+    };
+    drop(filling);
+    if let Err(fault) = filled {
+        purge::remove_for_good(platform, &row.id).await?;
         return Err(fault);
     }
     let found =
@@ -65,14 +75,12 @@ async fn fill(
     let engine = &platform.workspaces.engine;
     if let Some(snapshot) = snapshot {
         let files = files_of(platform, (from, snapshot)).await?;
-        engine.import(to, files).await?;
-        return engine.stop(to).await;
+        return engine.replace(to, files).await;
     }
     match engine.copy_home(from, to).await {
         Err(fault) if matches!(fault.code, "workspace.awake" | "workspace.home_is_folder") => {
             let files = engine.export(from, None).await?;
-            engine.import(to, files).await?;
-            engine.stop(to).await
+            engine.replace(to, files).await
         }
         // One that has never run has nothing to copy.
         Err(fault) if fault.code == "workspace.home_missing" => Ok(()),
@@ -80,13 +88,16 @@ async fn fill(
     }
 }
 
-async fn give_up(platform: &Platform, mut row: Workspace) -> Result<(), Fault> {
-    let mut tx = platform.store.write().await?;
-    row.desired = Desired::Recycled;
-    row.recycled_at = Some(0);
+/// Its home is whole: from here on it is a workspace like any other.
+async fn show_up(platform: &Platform, actor: &Actor, (row, from): (&mut Workspace, &WorkspaceId)) -> Result<(), Fault> {
+    row.desired = Desired::Asleep;
+    row.recycled_at = None;
     row.revision += 1;
-    darter_store::workspace::update(&mut tx, &row).await?;
-    darter_store::workspace::condemn(&mut tx, &row.id).await?;
-    tx.commit().await?;
-    purge::remove_for_good(platform, &row.id).await
+    let mut tx = platform.store.write().await?;
+    if !update(&mut tx, row).await? {
+        return Err(stale(row.revision));
+    }
+    workspace_member::set(&mut tx, &row.id, &row.owner, (Role::Owner, row.created_at)).await?;
+    record(&mut tx, actor, Change::of("workspace.clone", &row.id, json!({ "from": from, "name": row.name }))).await?;
+    Ok(tx.commit().await?)
 }

@@ -81,6 +81,7 @@ pub(crate) async fn known_environment(platform: &Platform, name: &str) -> Result
 /// Writes a workspace with its owner, within the quotas, under an id that no other has.
 pub(crate) async fn insert(platform: &Platform, tx: &mut Tx, mut row: Workspace) -> Result<Workspace, Fault> {
     check_quota(platform, tx, &row.owner).await?;
+    check_bin(platform, tx, &row.owner).await?;
     // 48 bits of chance: the loop ends at once.
     while workspace::find(tx, &row.id).await?.is_some() {
         row.id = WorkspaceId::generate(&*platform.random);
@@ -93,7 +94,8 @@ pub(crate) async fn insert(platform: &Platform, tx: &mut Tx, mut row: Workspace)
 /// Workspaces in the recycle bin do not count; restoring one asks again.
 pub(crate) async fn check_quota(platform: &Platform, tx: &mut Tx, owner: &AccountId) -> Result<(), Fault> {
     let config = &platform.config.workspaces;
-    let owned = workspace::count_owned(tx, owner).await?;
+    let (own, all) = platform.workspaces.fillings(owner);
+    let owned = workspace::count_owned(tx, owner).await?.saturating_add(own);
     if owned >= config.per_account {
         let allowed = config.per_account;
         let message = format!(
@@ -101,10 +103,22 @@ pub(crate) async fn check_quota(platform: &Platform, tx: &mut Tx, owner: &Accoun
         );
         return Err(Fault::conflict("workspace.quota_reached", message).with("owned", owned).with("allowed", allowed));
     }
-    if workspace::count(tx).await? >= config.total {
+    if workspace::count(tx).await?.saturating_add(all) >= config.total {
         let message =
             "This server has as many workspaces as its operator allows. Ask the operator for room, then try again.";
         return Err(Fault::new(Kind::Unavailable, "workspace.server_full", message).retry_after(600));
     }
     Ok(())
+}
+
+/// What lies in the bin takes room on the disk: it holds as many as an account may own, and is no way around that number.
+async fn check_bin(platform: &Platform, tx: &mut Tx, owner: &AccountId) -> Result<(), Fault> {
+    let (held, allowed) = (workspace::count_recycled(tx, owner).await?, platform.config.workspaces.per_account);
+    if held < allowed {
+        return Ok(());
+    }
+    let message = format!(
+        "Your recycle bin holds {held} workspaces, which is as many as it can. Remove one of them for good, or restore one."
+    );
+    Err(Fault::conflict("workspace.bin_full", message).with("held", held).with("allowed", allowed))
 }

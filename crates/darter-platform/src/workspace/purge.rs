@@ -18,6 +18,8 @@ pub(crate) async fn remove_for_good(platform: &Platform, id: &WorkspaceId) -> Re
     platform.workspaces.take_down(id);
     platform.workspaces.engine.stop(id).await?;
     platform.workspaces.engine.forget(id).await?;
+    // A snapshot that was being made has failed by now, and writes nothing after this.
+    let _alone = platform.workspaces.vault.lock(id).await;
     platform.workspaces.vault.forget(id).await.map_err(Fault::internal)?;
     let mut tx = platform.store.write().await?;
     workspace::remove(&mut tx, id).await?;
@@ -38,7 +40,7 @@ pub async fn purge_due(platform: &Arc<Platform>) -> Result<usize, Fault> {
     tx.commit().await?;
     let due = workspace::purgeable(&mut *platform.store.read().await?, now - millis(config.recycle_ms)).await?;
     let mut purged = 0;
-    for id in due {
+    for id in due.into_iter().filter(|id| !platform.workspaces.is_filling(id)) {
         let mut tx = platform.store.write().await?;
         if workspace::condemn(&mut tx, &id).await? {
             record(&mut tx, &Actor::server(), Change::of("workspace.purge", &id, json!({ "why": "its time is over" })))

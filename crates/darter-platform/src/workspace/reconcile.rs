@@ -21,21 +21,38 @@ const ROUND: Duration = Duration::from_secs(5);
 /// How often old things are looked for.
 const SWEEP: Duration = Duration::from_secs(10 * 60);
 
-/// Works until `stop`.
+/// Works until `stop`. Whoever keeps a snapshot waiting keeps nothing else.
 pub async fn keep_workspaces(platform: Arc<Platform>, stop: CancellationToken) {
+    tokio::join!(close_gaps(&platform, &stop), save(&platform, &stop));
+}
+
+async fn save(platform: &Arc<Platform>, stop: &CancellationToken) {
+    let mut round = tokio::time::interval(SWEEP);
+    let rounds = async {
+        loop {
+            round.tick().await;
+            said("making snapshots", snapshot::make_due(platform).await);
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = rounds => {}
+    }
+}
+
+async fn close_gaps(platform: &Arc<Platform>, stop: &CancellationToken) {
     let mut round = tokio::time::interval(ROUND);
     let mut sweep = tokio::time::interval(SWEEP);
     let mut steadiness = Steadiness::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            _ = round.tick() => said("closing gaps", reconcile(&platform).await),
+            _ = round.tick() => said("closing gaps", reconcile(platform).await),
             _ = sweep.tick() => {
-                said("making snapshots", snapshot::make_due(&platform).await);
-                said("removing doors that have closed", close_doors(&platform).await);
+                said("removing doors that have closed", close_doors(platform).await);
                 // A clock that jumps must not empty the bin.
                 if steadiness.look(platform.clock.now(), Instant::now()) {
-                    said("removing old workspaces", purge::purge_due(&platform).await);
+                    said("removing old workspaces", purge::purge_due(platform).await);
                 }
             }
         }

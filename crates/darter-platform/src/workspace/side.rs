@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use darter_core::workspace::pass::PassKey;
 use darter_core::workspace::port::{Protocol, Visibility};
 use darter_core::workspace::{Depth, Desired, EnvironmentName};
-use darter_core::{Fault, WorkspaceId};
+use darter_core::{AccountId, Fault, WorkspaceId};
 use darter_engine::environment::Environments;
 use darter_store::workspace::Workspace;
 use darter_store::{port, workspace, workspace_observed};
@@ -46,6 +46,8 @@ pub struct WorkspaceSide {
     editor_key: [u8; 32],
     plates: DashMap<WorkspaceId, Arc<Doorplate>>,
     watchers: DashMap<WorkspaceId, watch::Sender<u64>>,
+    /// Clones whose homes are not whole yet, and whose they will be.
+    filling: Arc<DashMap<WorkspaceId, AccountId>>,
     /// Sights on their way to the store.
     pub(crate) sights: OnceLock<mpsc::UnboundedSender<Sight>>,
 }
@@ -65,6 +67,7 @@ impl WorkspaceSide {
             editor_key: blake3::derive_key("darter 2026-11 words of editors", master),
             plates: DashMap::new(),
             watchers: DashMap::new(),
+            filling: Arc::default(),
             sights: OnceLock::new(),
         }
     }
@@ -72,6 +75,24 @@ impl WorkspaceSide {
     /// The word by which a workspace's editor knows the gateway, and nobody else's. Worth nothing outside its sandbox.
     pub fn editor_token(&self, id: &WorkspaceId) -> String {
         blake3::keyed_hash(&self.editor_key, id.as_str().as_bytes()).to_hex()[..32].to_owned()
+    }
+
+    /// A clone is being filled for as long as the answer lives: it may be worked on, counts as its owner's, and is not swept
+    /// up.
+    pub(crate) fn filling(&self, id: &WorkspaceId, owner: &AccountId) -> Filling {
+        self.filling.insert(id.clone(), owner.clone());
+        Filling(Arc::clone(&self.filling), id.clone())
+    }
+
+    pub(crate) fn is_filling(&self, id: &WorkspaceId) -> bool {
+        self.filling.contains_key(id)
+    }
+
+    /// How many are being filled: of this account, and of everybody.
+    pub(crate) fn fillings(&self, owner: &AccountId) -> (u32, u32) {
+        let own = self.filling.iter().filter(|one| one.value() == owner).count();
+        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        (count(own), count(self.filling.len()))
     }
 
     /// The workspace of a host's id.
@@ -120,6 +141,15 @@ impl WorkspaceSide {
     /// Hears of every change from now on.
     pub(crate) fn watch(&self, id: &WorkspaceId) -> watch::Receiver<u64> {
         self.watchers.entry(id.clone()).or_default().subscribe()
+    }
+}
+
+/// See [`WorkspaceSide::filling`].
+pub(crate) struct Filling(Arc<DashMap<WorkspaceId, AccountId>>, WorkspaceId);
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        self.0.remove(&self.1);
     }
 }
 

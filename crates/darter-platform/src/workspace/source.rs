@@ -3,7 +3,7 @@
 //! Sights are written by one task in the order in which they were seen. A sight never changes what an owner wants, but
 //! for one: a workspace that was ended because it was quiet is wanted asleep, and one that was opened is wanted awake.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
@@ -77,8 +77,9 @@ impl WorkspaceSource for Residents {
             workspace::find(&mut tx, id).await?.ok_or_else(not_found)?
         };
         match row.desired {
-            Desired::Awake => {}
-            Desired::Asleep => platform.workspaces.send(Sight::Opened(id.clone(), platform.clock.now())),
+            Desired::Awake | Desired::Asleep => {}
+            // The home of a clone is made before anybody sees it.
+            Desired::Recycled if platform.workspaces.is_filling(id) => {}
             Desired::Recycled => return Err(darter_core::workspace::desired::recycled()),
         }
         let addresses = view::addresses(&platform, &owner_name, id);
@@ -103,6 +104,11 @@ impl WorkspaceSource for Residents {
         platform.workspaces.changed(id);
         platform.workspaces.send(Sight::Seen(id.clone(), seen, platform.clock.now()));
     }
+
+    fn opened(&self, id: &WorkspaceId) {
+        let Ok(platform) = self.platform() else { return };
+        platform.workspaces.send(Sight::Opened(id.clone(), platform.clock.now()));
+    }
 }
 
 impl super::WorkspaceSide {
@@ -124,10 +130,21 @@ fn host_name(name: &str) -> String {
 }
 
 async fn write(platform: Weak<Platform>, mut sights: mpsc::UnboundedReceiver<Sight>) {
+    // What was written last of those that live: what somebody inside says again and again costs no write.
+    let mut last: HashMap<WorkspaceId, Observed> = HashMap::new();
     while let Some(sight) = sights.recv().await {
         let Some(platform) = platform.upgrade() else { return };
         let id = match &sight {
-            Sight::Seen(id, ..) | Sight::Opened(id, _) => id.clone(),
+            Sight::Seen(id, seen, _) if last.get(id) == Some(seen) => continue,
+            Sight::Seen(id, seen, _) => {
+                if seen.state.is_live() {
+                    last.insert(id.clone(), seen.clone());
+                } else {
+                    last.remove(id);
+                }
+                id.clone()
+            }
+            Sight::Opened(id, _) => id.clone(),
         };
         if let Err(fault) = put(&platform, sight).await {
             tracing::warn!(%fault, cause = ?fault.cause, workspace = %id, "what was seen of a workspace could not be written");

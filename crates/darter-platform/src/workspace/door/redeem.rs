@@ -13,8 +13,8 @@ use crate::Platform;
 use crate::credential::{digest, secret};
 use crate::workspace::config::millis;
 
-/// Visits of one workspace; the one that was not used for longest ends first.
-const VISITS_PER_WORKSPACE: u32 = 1_000;
+/// Visits of one account or one share link to a workspace; the one that was not used for longest ends first.
+const VISITS: u32 = 200;
 
 fn spent() -> Fault {
     Fault::forbidden(
@@ -78,7 +78,7 @@ async fn let_in(
         expires_at,
     };
     door::enter(tx, &visit, &digest(&secret)).await?;
-    door::trim(tx, &spot.id, VISITS_PER_WORKSPACE).await?;
+    door::trim(tx, &spot.id, (&visit.credential, visit.account.as_ref()), VISITS).await?;
     let pass = Pass {
         workspace: spot.id.clone(),
         account: guest.account,

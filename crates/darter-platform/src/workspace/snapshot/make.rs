@@ -3,13 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use darter_api::workspace as api;
 use darter_core::role::{Action, TokenScope};
 use darter_core::workspace::SnapshotReason;
-use darter_core::{Fault, SnapshotId, WorkspaceId};
+use darter_core::{Fault, Kind, SnapshotId, WorkspaceId};
 use darter_store::snapshot::{self, Snapshot};
 use darter_store::workspace as store;
+use futures_util::stream::{self, StreamExt};
 use serde_json::json;
 
 use super::manifest::Manifest;
@@ -27,6 +29,13 @@ const LABEL_LIMIT: usize = 100;
 const KNOWN: usize = 50_000;
 /// Snapshots of the timetable in one round.
 const ROUND: u32 = 20;
+/// Snapshots that somebody asked for, of one workspace.
+const BY_HAND: usize = 50;
+/// Longest that one may take, and one of the timetable, whose round others wait for.
+const LONGEST: Duration = Duration::from_secs(3_600);
+const LONGEST_OF_A_ROUND: Duration = Duration::from_secs(900);
+/// Of the timetable at a time.
+const AT_ONCE: usize = 3;
 /// Rows that are looked at for what may go.
 const MOST: u32 = 10_000;
 
@@ -42,7 +51,9 @@ pub async fn make(
         let message = "A snapshot's label has at most 100 characters and no control characters.";
         return Err(Fault::invalid("snapshot.label_invalid", message));
     }
-    Opened::read_as(platform, actor, id, (Action::Edit, TokenScope::Write)).await?;
+    let mut opened = Opened::read_as(platform, actor, id, (Action::Edit, TokenScope::Write)).await?;
+    check_room(&snapshot::list(&mut opened.tx, id, "", MOST).await?)?;
+    drop(opened);
     let row = snap(platform, actor, id, (SnapshotReason::Manual, label)).await?;
     Ok(super::shown(&row))
 }
@@ -65,19 +76,45 @@ pub async fn make_due(platform: &Arc<Platform>) -> Result<usize, Fault> {
     }
     let before = platform.clock.now() - millis(every);
     let due = snapshot::due(&mut *platform.store.read().await?, before, ROUND).await?;
-    let mut made = 0;
-    for id in due {
-        match snap(platform, &Actor::server(), &id, (SnapshotReason::Timetable, String::new())).await {
-            Ok(_) => made += 1,
-            Err(fault) => {
-                tracing::warn!(workspace = %id, %fault, cause = ?fault.cause, "a snapshot was not made; it is tried again");
-            }
-        }
+    let made = stream::iter(due).map(|id| one_of_the_timetable(platform, id)).buffer_unordered(AT_ONCE);
+    Ok(made.filter(|made| std::future::ready(*made)).count().await)
+}
+
+async fn one_of_the_timetable(platform: &Platform, id: WorkspaceId) -> bool {
+    let server = Actor::server();
+    let snap = snap(platform, &server, &id, (SnapshotReason::Timetable, String::new()));
+    let made = tokio::time::timeout(LONGEST_OF_A_ROUND, snap).await.unwrap_or_else(|_| Err(slow()));
+    if let Err(fault) = &made {
+        tracing::warn!(workspace = %id, %fault, cause = ?fault.cause, "a snapshot was not made; it is tried again");
     }
-    Ok(made)
+    made.is_ok()
+}
+
+fn slow() -> Fault {
+    let message = "The workspace took too long to send its files, so no snapshot was made. Try again.";
+    Fault::new(Kind::Timeout, "snapshot.slow", message)
+}
+
+/// Those that somebody asked for stay until somebody lets them go.
+fn check_room(all: &[Snapshot]) -> Result<(), Fault> {
+    if all.iter().filter(|one| one.reason == SnapshotReason::Manual).count() < BY_HAND {
+        return Ok(());
+    }
+    let message =
+        format!("This workspace has {BY_HAND} snapshots that somebody asked for, which is the most. Delete one first.");
+    Err(Fault::conflict("snapshot.too_many", message).with("allowed", BY_HAND as u64))
 }
 
 async fn snap(
+    platform: &Platform,
+    actor: &Actor,
+    id: &WorkspaceId,
+    why: (SnapshotReason, String),
+) -> Result<Snapshot, Fault> {
+    tokio::time::timeout(LONGEST, alone(platform, actor, id, why)).await.unwrap_or_else(|_| Err(slow()))
+}
+
+async fn alone(
     platform: &Platform,
     actor: &Actor,
     id: &WorkspaceId,
@@ -92,14 +129,18 @@ async fn snap(
     };
     let known = match &last {
         // One that cannot be read costs only that everything is sent again.
-        Some(last) => Manifest::load(vault, id, &last.manifest).await.unwrap_or_default(),
+        Some(last) => {
+            let loaded = Manifest::load(vault, id, &last.manifest).await;
+            loaded.and_then(Manifest::held_for_long).unwrap_or_default()
+        }
         None => Manifest::default(),
     };
     let known = if known.items.len() > KNOWN { Manifest::default() } else { known };
     let index = if known.items.is_empty() { None } else { Some(known.index()?) };
     let stream = platform.workspaces.engine.export(id, index).await?;
     let mut packer = Packer::new(vault, id);
-    let most = workspace.limits.disk_bytes.saturating_mul(4);
+    // More than fits: files may change while they are read, and the limit of a home that is a folder is soft.
+    let most = workspace.limits.disk_bytes.saturating_mul(2);
     let taken = take(stream, (&known, most), &mut packer).await?;
     let (manifest, size) = taken.manifest.save(vault, id).await?;
     let now = platform.clock.now();
@@ -134,7 +175,13 @@ async fn keep(platform: &Platform, actor: &Actor, row: &Snapshot) -> Result<(), 
     let object = format!("{id}/{}", row.id);
     record(&mut tx, actor, Change::of("snapshot.create", object, json!({ "reason": row.reason }))).await?;
     tx.commit().await?;
-    if old.is_empty() { Ok(()) } else { sweep(platform, id).await }
+    if !old.is_empty()
+        && let Err(fault) = sweep(platform, id).await
+    {
+        // The snapshot is made all the same; what is left over goes with the next sweep.
+        tracing::warn!(workspace = %id, %fault, cause = ?fault.cause, "data of old snapshots could not be removed");
+    }
+    Ok(())
 }
 
 /// Removes data that no snapshot needs any more. Whoever calls holds the lock.

@@ -9,7 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::damaged;
+use super::room::Room;
 use super::vault::{Part, Vault};
+
+/// Entries that are written before somebody else has a turn.
+const AT_ONCE: usize = 10_000;
 
 /// Where bytes are: chunk, offset in it, how many.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,29 +92,46 @@ pub(super) fn place(path: &str) -> &str {
 }
 
 /// All of it, in the attendant's order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Manifest {
     pub items: Vec<Item>,
+    /// Its place among the large ones in memory.
+    room: Room,
 }
 
 impl Manifest {
     /// Keeps it; its name says what is in it.
     pub async fn save(&self, vault: &Vault, id: &WorkspaceId) -> Result<(String, u64), Fault> {
         let mut bytes = Vec::new();
-        for item in &self.items {
+        for (index, item) in self.items.iter().enumerate() {
             serde_json::to_writer(&mut bytes, &item.keep()?).map_err(Fault::internal)?;
             bytes.push(b'\n');
+            if index % AT_ONCE == AT_ONCE - 1 {
+                tokio::task::yield_now().await;
+            }
         }
         vault.put(id, Part::Manifest, bytes).await.map_err(Fault::internal)
     }
 
     /// Reads it again.
     pub async fn load(vault: &Vault, id: &WorkspaceId, name: &str) -> Result<Self, Fault> {
+        let reading = Room::reading().await?;
         let bytes = vault.get(id, Part::Manifest, name).await.map_err(damaged)?;
-        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        let items =
-            lines.map(|line| Item::of(serde_json::from_slice(line).map_err(damaged)?)).collect::<Result<_, _>>()?;
-        Ok(Self { items })
+        let room = Room::of(bytes.len()).await?;
+        let parsed = tokio::task::spawn_blocking(move || {
+            let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            let item = |line| Item::of(serde_json::from_slice(line).map_err(damaged)?);
+            lines.map(item).collect::<Result<Vec<_>, Fault>>()
+        });
+        let items = parsed.await.map_err(Fault::internal)??;
+        drop(reading);
+        Ok(Self { items, room })
+    }
+
+    /// For work that goes on for as long as a workspace likes: it takes nobody's place who only looks.
+    pub fn held_for_long(mut self) -> Result<Self, Fault> {
+        self.room = self.room.held_for_long()?;
+        Ok(self)
     }
 
     pub fn by_path(&self) -> BTreeMap<&[u8], &Item> {

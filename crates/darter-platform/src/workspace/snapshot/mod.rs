@@ -7,6 +7,7 @@ mod make;
 mod manifest;
 mod pack;
 mod restore;
+mod room;
 mod take;
 mod vault;
 

@@ -17,6 +17,7 @@ use super::manifest::{Item, Manifest, Slice, place};
 use super::vault::{Part, Vault};
 use super::{damaged, make, not_found, nothing_there};
 use crate::workspace::access::Opened;
+use crate::workspace::wake;
 use crate::{Actor, Platform};
 
 /// Bytes between the vault and the workspace.
@@ -36,13 +37,21 @@ pub async fn restore(
     opened.audit("snapshot.restore", snapshot_id.as_str(), json!({ "path": input.path })).await?;
     opened.tx.commit().await?;
     let vault = &platform.workspaces.vault;
-    let mut manifest = Manifest::load(vault, id, &row.manifest).await?;
+    let mut manifest = Manifest::load(vault, id, &row.manifest).await?.held_for_long()?;
     if let Some(path) = &input.path {
         manifest.items = chosen(manifest.items, path)?;
     }
+    let ran = platform.workspaces.engine.status(id).observed.state.is_live();
     make::before(platform, actor, id, SnapshotReason::Restore).await?;
     let files = stream(platform, id, manifest, input.path.is_none());
-    platform.workspaces.engine.import(id, files).await
+    if input.path.is_some() {
+        return platform.workspaces.engine.import(id, files).await;
+    }
+    platform.workspaces.engine.replace(id, files).await?;
+    if ran {
+        wake::begin(platform, id, None);
+    }
+    Ok(())
 }
 
 /// The files of a snapshot, for a home that has none yet.
@@ -52,7 +61,7 @@ pub(crate) async fn files_of(
 ) -> Result<SnapshotStream, Fault> {
     let row = snapshot::lookup(&mut *platform.store.read().await?, id, snapshot_id).await?;
     let row = row.ok_or_else(|| not_found(snapshot_id))?;
-    let manifest = Manifest::load(&platform.workspaces.vault, id, &row.manifest).await?;
+    let manifest = Manifest::load(&platform.workspaces.vault, id, &row.manifest).await?.held_for_long()?;
     Ok(stream(platform, id, manifest, true))
 }
 

@@ -1,7 +1,8 @@
 //! Reads a home as the attendant streams it. Every byte is a tenant's: the one strict reader of such streams says what a
-//! line is, lengths are bounded, and a stream without its last line is not a snapshot.
+//! line is, lengths and silences are bounded, and a stream without its last line is not a snapshot.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use darter_attendant::snapshot::line::{Body, Entry, LINE, Line};
 use darter_core::{Fault, Kind};
@@ -10,13 +11,24 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use super::manifest::{Item, Manifest};
 use super::pack::Packer;
+use super::room::{Room, SMALL};
 
 /// More entries are refused: their manifest would not fit into memory.
 const ENTRIES: usize = 4_000_000;
 
+/// Most bytes of lines: a home of more than a million files. Each costs a little more than what is in it.
+const LINES: usize = if cfg!(test) { 1 << 20 } else { 320 << 20 };
+const EACH: usize = 32;
+/// An attendant that says nothing for so long says nothing any more.
+const SILENCE: Duration = Duration::from_secs(60);
+
 /// What came.
 #[derive(Default)]
 pub(super) struct Taken {
+    /// Bytes of all lines.
+    lines: usize,
+    /// The place in memory of a large one.
+    room: Room,
     pub manifest: Manifest,
     pub files: u64,
     pub bytes: u64,
@@ -32,11 +44,23 @@ fn too_large() -> Fault {
     Fault::new(Kind::TooLarge, "snapshot.too_large", message)
 }
 
-async fn line(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<Line, Fault> {
+async fn soon<T>(reading: impl Future<Output = std::io::Result<T>>) -> Result<T, Fault> {
+    let read = tokio::time::timeout(SILENCE, reading).await;
+    read.map_err(|_| broken("it fell silent in the middle"))?.map_err(broken)
+}
+
+async fn line(reader: &mut (impl AsyncBufRead + Unpin), taken: &mut Taken) -> Result<Line, Fault> {
     let mut bytes = Vec::new();
-    reader.take(LINE as u64 + 1).read_until(b'\n', &mut bytes).await.map_err(broken)?;
+    soon(reader.take(LINE as u64 + 1).read_until(b'\n', &mut bytes)).await?;
     if bytes.pop() != Some(b'\n') {
         return Err(broken("a line without an end"));
+    }
+    taken.lines += bytes.len() + EACH;
+    if taken.lines > LINES {
+        return Err(too_large());
+    }
+    if taken.lines > SMALL && taken.room.is_small() {
+        taken.room = Room::long()?;
     }
     Line::read(&bytes).map_err(broken)
 }
@@ -51,7 +75,7 @@ pub(super) async fn take(
     let known = before.by_path();
     let mut taken = Taken::default();
     loop {
-        let line = line(&mut reader).await?;
+        let line = line(&mut reader, &mut taken).await?;
         let length = match &line {
             Line::Entry(Entry { body: Body::Bytes(length, _), .. }) | Line::More(length, _) => *length,
             Line::Entry(_) | Line::Torn | Line::End { .. } => 0,
@@ -62,6 +86,10 @@ pub(super) async fn take(
         taken.bytes += length;
         if !note(&mut taken, line, &known)? {
             break;
+        }
+        // What is said to be unchanged counts as well.
+        if taken.bytes > most {
+            return Err(too_large());
         }
         pass(&mut reader, &mut taken.manifest.items, (length, packer)).await?;
     }
@@ -83,7 +111,7 @@ fn note(taken: &mut Taken, line: Line, known: &BTreeMap<&[u8], &Item>) -> Result
             let before = known.get(entry.path.as_slice()).filter(|before| before.is_like(&entry));
             let before = before.ok_or_else(|| broken("a file that was never sent is said to be unchanged"))?;
             taken.files += 1;
-            taken.bytes += before.length();
+            taken.bytes = taken.bytes.saturating_add(before.length());
             let entry = Entry { body: before.entry.body.clone(), ..entry };
             items.push(Item { entry, ..(*before).clone() });
         }
@@ -104,7 +132,7 @@ async fn pass(
 ) -> Result<(), Fault> {
     let mut left = length;
     while left > 0 {
-        let chunk = reader.fill_buf().await.map_err(broken)?;
+        let chunk = soon(reader.fill_buf()).await?;
         if chunk.is_empty() {
             return Err(broken("a file that ends too early"));
         }
@@ -114,4 +142,77 @@ async fn pass(
         left -= count as u64;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use darter_core::{SystemRandom, WorkspaceId};
+    use tokio::io::AsyncRead;
+
+    use super::super::vault::Vault;
+    use super::*;
+
+    /// What an attendant of a tenant's own making might send: the same for ever.
+    struct Endless(Vec<u8>, usize);
+
+    impl AsyncRead for Endless {
+        fn poll_read(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+            buffer: &mut tokio::io::ReadBuf<'_>,
+        ) -> std::task::Poll<std::io::Result<()>> {
+            while buffer.remaining() > 0 {
+                let (from, length) = (self.1, (self.0.len() - self.1).min(buffer.remaining()));
+                buffer.put_slice(&self.0[from..from + length]);
+                self.1 = (from + length) % self.0.len();
+            }
+            std::task::Poll::Ready(Ok(()))
+        }
+    }
+
+    async fn taken(bytes: impl AsyncRead + Send + 'static, before: &Manifest, most: u64) -> Fault {
+        let folder = tempfile::tempdir().unwrap();
+        let (vault, id) = (Vault::new(folder.path().to_owned()), WorkspaceId::generate(&SystemRandom));
+        let stream = SnapshotStream { bytes: Box::pin(bytes), lease: None };
+        take(stream, (before, most), &mut Packer::new(&vault, &id)).await.err().unwrap()
+    }
+
+    #[tokio::test]
+    async fn lines_that_never_end_are_refused_whatever_they_are() {
+        let none = Manifest::default();
+        let file = r#"{"path":"a","type":"file","size":0,"body":0}"#;
+        for line in [file, r#"{"path":"a","type":"directory"}"#, r#"{"path":"a","type":"fifo"}"#] {
+            let fault = taken(Endless(format!("{line}\n").into_bytes(), 0), &none, 9).await;
+            assert_eq!(fault.code, "snapshot.too_large", "{line}");
+        }
+        for line in [r#"{"torn":true}"#, r#"{"more":true,"body":0,"data":[]}"#] {
+            let first = std::io::Cursor::new(format!("{file}\n").into_bytes());
+            let bytes = first.chain(Endless(format!("{line}\n").into_bytes(), 0));
+            assert_eq!(taken(bytes, &none, 9).await.code, "snapshot.too_large", "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_said_to_be_unchanged_counts_as_often_as_it_is_said() {
+        let line = r#"{"path":"a","type":"file","size":60,"body":60}"#;
+        let Ok(Line::Entry(entry)) = Line::read(line.as_bytes()) else { panic!("{line}") };
+        let mut item = Item::new(entry);
+        item.slices = vec![super::super::manifest::Slice("c".into(), 0, 60)];
+        let mut before = Manifest::default();
+        before.items.push(item);
+        let again = Endless(format!("{}\n", line.replace("\"body\":60", "\"body\":null")).into_bytes(), 0);
+        assert_eq!(taken(again, &before, 100).await.code, "snapshot.too_large");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attendant_that_falls_silent_is_not_waited_for() {
+        let (ours, theirs) = tokio::io::duplex(64);
+        assert_eq!(taken(ours, &Manifest::default(), 9).await.code, "snapshot.incomplete");
+        drop(theirs);
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let begin = r#"{"path":"a","type":"file","size":9,"body":9}"#;
+        tokio::io::AsyncWriteExt::write_all(&mut theirs, format!("{begin}\n1").as_bytes()).await.unwrap();
+        assert_eq!(taken(ours, &Manifest::default(), 9).await.code, "snapshot.incomplete");
+        drop(theirs);
+    }
 }
