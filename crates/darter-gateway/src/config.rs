@@ -33,6 +33,8 @@ pub struct GatewayConfig {
     pub stall_timeout: Duration,
     /// How long requests in flight may take to finish when the gateway stops.
     pub drain_grace: Duration,
+    /// How often whoever holds a WebSocket into a workspace is asked again whether they still may.
+    pub recheck: Duration,
 }
 
 impl GatewayConfig {
@@ -47,6 +49,7 @@ impl GatewayConfig {
             header_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(60),
             drain_grace: Duration::from_secs(10),
+            recheck: Duration::from_secs(60),
         }
     }
 

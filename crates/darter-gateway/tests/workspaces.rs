@@ -28,6 +28,9 @@ const ID: &str = "abcdefghjk";
 const HOST: &str = "ada-abcdefghjk.darter-apps.localhost";
 const PORT: &str = "3000-abcdefghjk.darter-apps.localhost";
 const OWN: &str = "Origin: http://ada-abcdefghjk.darter-apps.localhost\r\n";
+const STAYS: &str = "Cookie: darter_door=token.abcdefghjk; darter_visit=ada\r\n";
+const UPGRADE: &str =
+    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13\r\n";
 const IN: &str = "Cookie: darter_door=token.abcdefghjk\r\n";
 
 /// One workspace of Ada's, whose programs echo what they are asked.
@@ -39,6 +42,8 @@ struct World {
     inputs: AtomicUsize,
     in_use: Arc<AtomicUsize>,
     queued: Mutex<bool>,
+    signed_out: Mutex<bool>,
+    closed: Mutex<bool>,
     file: Mutex<PathBuf>,
 }
 
@@ -95,7 +100,7 @@ impl Doors for World {
     }
 
     fn is_public(&self, _id: &WorkspaceId, port: u16) -> bool {
-        port == 8080
+        port == 8080 && !*self.closed.lock().unwrap()
     }
 
     fn is_valid(&self, spot: &Spot, token: &str) -> bool {
@@ -104,7 +109,8 @@ impl Doors for World {
 
     async fn visit(&self, spot: &Spot, visit: &str) -> Result<Option<Entry>, Fault> {
         let token = format!("token.{}", spot.id);
-        Ok((visit == "ada" && spot.port.is_none()).then(|| Entry { token, visit: None, to: "/".into() }))
+        let known = visit == "ada" && !*self.signed_out.lock().unwrap();
+        Ok((known && spot.port.is_none()).then(|| Entry { token, visit: None, to: "/".into() }))
     }
 
     async fn redeem(&self, spot: &Spot, code: &str) -> Result<Entry, Fault> {
@@ -298,9 +304,7 @@ async fn a_websocket_passes_bytes_counts_as_in_use_and_tells_typing_apart() {
     let (house, world) = house().await;
     for (path, inputs) in [("/socket", 0), ("/api/kernels/1/channels", 1)] {
         let mut stream = house.connect().await;
-        let upgrade =
-            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13\r\n";
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{IN}{OWN}{upgrade}\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {HOST}\r\n{STAYS}{OWN}{UPGRADE}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let head = soon(Answer::read_head(&mut stream)).await;
         assert_eq!(head.status, 101);
@@ -318,6 +322,64 @@ async fn a_websocket_passes_bytes_counts_as_in_use_and_tells_typing_apart() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn a_websocket_ends_with_what_let_it_in() {
+    let (house, world) = house().await;
+    let public = "8080-abcdefghjk.darter-apps.localhost";
+    for (host, headers, end) in [
+        (HOST, format!("{STAYS}{OWN}"), &world.signed_out),
+        (public, String::new(), &world.closed),
+        (HOST, format!("{IN}{OWN}"), &Mutex::new(true)),
+    ] {
+        let mut stream = house.connect().await;
+        let request = format!("GET /socket HTTP/1.1\r\nHost: {host}\r\n{headers}{UPGRADE}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        assert_eq!(soon(Answer::read_head(&mut stream)).await.status, 101, "{host}");
+        *end.lock().unwrap() = true;
+        let mut rest = Vec::new();
+        let _ = soon(stream.read_to_end(&mut rest)).await;
+        assert!(rest.is_empty(), "{host}: {rest:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_below_the_platforms_own_path_reaches_a_port_public_or_not() {
+    let (house, world) = house().await;
+    for host in [PORT, "8080-abcdefghjk.darter-apps.localhost"] {
+        world.codes.lock().unwrap().insert("once".into());
+        let entered = ask(&house, host, "/.darter/enter?code=once", "Accept: text/html\r\n").await;
+        assert_eq!((entered.status, entered.header("location")), (303, "/.darter/entered?to=/"), "{host}");
+        let number = &host[..4];
+        let cookie = format!("Cookie: darter_door=token.abcdefghjk.{number}\r\n");
+        let then = ask(&house, host, "/.darter/entered?to=/a", &cookie).await;
+        assert_eq!((then.status, then.header("location")), (303, "/a"), "{host}");
+        for path in ["/.darter/status", "/.darter/session", "/.darter/enter/x"] {
+            assert_eq!(ask(&house, host, path, &cookie).await.status, 404, "{host}{path}");
+        }
+    }
+    assert!(world.connected.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_large_file_is_read_as_it_is_taken() {
+    let (house, world) = house().await;
+    let folder = tempfile::tempdir().unwrap();
+    let content = vec![b'x'; 3 << 20];
+    write(folder.path(), &world, &content);
+    let shared = "assets.darter-apps.localhost";
+    let whole = ask(&house, shared, "/d1/workbench.js", "Connection: close\r\n").await;
+    assert_eq!((whole.header("content-length"), whole.text().len()), ("3145728", 3 << 20));
+    let mut stream = house.connect().await;
+    let request = format!("GET /d1/workbench.js HTTP/1.1\r\nHost: {shared}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    assert_eq!(soon(Answer::read_head(&mut stream)).await.status, 200);
+    // Cut off while it is being sent: the rest was not in memory.
+    std::fs::OpenOptions::new().write(true).open(folder.path().join("workbench.js")).unwrap().set_len(64).unwrap();
+    let mut rest = Vec::new();
+    let _ = soon(stream.read_to_end(&mut rest)).await;
+    assert!(rest.len() < 3 << 20, "{} bytes", rest.len());
 }
 
 #[tokio::test]
@@ -373,7 +435,10 @@ async fn a_port_is_private_unless_its_owner_says_otherwise() {
 #[tokio::test]
 async fn a_page_under_an_old_name_moves_to_the_workspaces_own() {
     let (house, _world) = house().await;
-    let moved = ask(&house, "lovelace-abcdefghjk.darter-apps.localhost:7070", "/?a=1", "Accept: text/html\r\n").await;
+    let old = "lovelace-abcdefghjk.darter-apps.localhost:7070";
+    let stranger = ask(&house, old, "/?a=1", "Accept: text/html\r\n").await;
+    assert!(!stranger.header("location").contains("ada"), "a stranger is not told whose it is");
+    let moved = ask(&house, old, "/?a=1", &format!("{IN}Accept: text/html\r\n")).await;
     assert_eq!(moved.status, 303);
     assert_eq!(moved.header("location"), format!("http://{HOST}:7070/?a=1"));
 }

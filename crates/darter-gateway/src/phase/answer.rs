@@ -53,6 +53,7 @@ pub(crate) fn answer(
 pub(crate) fn clean(headers: &mut HeaderMap, apps_domain: &str) {
     headers::strip_hop(headers);
     headers::keep_cookies_home(headers, apps_domain);
+    headers::clear_nothing_of_others(headers);
 }
 
 /// Takes the length out: one that is no number, or several, is none. Framing is ours alone.

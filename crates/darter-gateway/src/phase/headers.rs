@@ -13,6 +13,7 @@ use crate::context::Context;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 
@@ -152,6 +153,21 @@ pub(crate) fn keep_cookies_home(headers: &mut HeaderMap, apps_domain: &str) {
     }
 }
 
+/// `Clear-Site-Data` takes cookies away from every host of the apps' domain, other tenants' among them. What concerns only
+/// this host stays.
+pub(crate) fn clear_nothing_of_others(headers: &mut HeaderMap) {
+    if !headers.contains_key(CLEAR_SITE_DATA) {
+        return;
+    }
+    let lines = headers.get_all(CLEAR_SITE_DATA).iter().filter_map(|value| value.to_str().ok());
+    let own = |word: &&str| ["\"cache\"", "\"storage\"", "\"executionContexts\""].contains(word);
+    let kept = lines.flat_map(|line| line.split(',')).map(str::trim).filter(own).collect::<Vec<_>>().join(", ");
+    headers.remove(CLEAR_SITE_DATA);
+    if let (false, Ok(value)) = (kept.is_empty(), HeaderValue::try_from(kept)) {
+        headers.insert(CLEAR_SITE_DATA, value);
+    }
+}
+
 /// The value of a `Domain` attribute.
 fn domain_of(attribute: &[u8]) -> Option<&[u8]> {
     let at = attribute.iter().position(|byte| *byte == b'=').unwrap_or(attribute.len());
@@ -240,6 +256,24 @@ mod tests {
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["content-length", "host", "x-kept"]);
+    }
+
+    #[test]
+    fn nobody_takes_the_cookies_of_other_hosts_away() {
+        for (said, kept) in [
+            (&[("clear-site-data", "\"cookies\"")][..], None),
+            (&[("clear-site-data", "\"*\"")], None),
+            (
+                &[("clear-site-data", "\"cache\", \"cookies\""), ("clear-site-data", "\"storage\"")],
+                Some("\"cache\", \"storage\""),
+            ),
+            (&[("clear-site-data", "cookies")], None),
+            (&[], None),
+        ] {
+            let mut headers = map(said);
+            clear_nothing_of_others(&mut headers);
+            assert_eq!(headers.get(CLEAR_SITE_DATA).map(|value| value.to_str().unwrap()), kept, "{said:?}");
+        }
     }
 
     #[test]

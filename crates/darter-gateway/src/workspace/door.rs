@@ -16,7 +16,7 @@ use crate::reply::ReplyBody;
 use crate::server::Inner;
 
 /// A personal access token, for programs. Never enters a sandbox.
-const DARTER_TOKEN: HeaderName = HeaderName::from_static("darter-token");
+pub(super) const DARTER_TOKEN: HeaderName = HeaderName::from_static("darter-token");
 
 /// What the door says.
 pub(super) enum Verdict {

@@ -3,12 +3,17 @@
 
 use std::sync::Arc;
 
+use futures_util::TryStreamExt;
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
+use tokio::io::AsyncReadExt;
+use tokio_util::io::ReaderStream;
 
 use super::accepted;
 use super::address::ASSETS;
@@ -17,6 +22,9 @@ use crate::context::Context;
 use crate::page::{self, Problem};
 use crate::reply::ReplyBody;
 use crate::server::Inner;
+
+/// What is read at once.
+const PIECE: usize = 64 << 10;
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
@@ -52,9 +60,14 @@ fn find(inner: &Inner, request: &Request<Incoming>) -> Option<StaticFile> {
     inner.doors.assets(digest)?.file(path, accepted(request.headers()))
 }
 
-/// Sends a file whole. The largest is a few megabytes, compressed.
+/// Sends a file, piece by piece: however many read it, and however slowly, no more of it is in memory than they take.
 pub(super) async fn send(file: &StaticFile, method: &Method) -> Result<Response<ReplyBody>, Problem> {
-    let content = tokio::fs::read(&file.path).await.map_err(|error| {
+    let opened = async {
+        let opened = tokio::fs::File::open(&file.path).await?;
+        let length = opened.metadata().await?.len();
+        std::io::Result::Ok((opened, length))
+    };
+    let (opened, length) = opened.await.map_err(|error| {
         tracing::error!(path = %file.path.display(), %error, "a file of an environment cannot be read; verify or reinstall it");
         Problem::new(
             500,
@@ -62,8 +75,16 @@ pub(super) async fn send(file: &StaticFile, method: &Method) -> Result<Response<
             "A file of the editor cannot be read on the server. Its operator can mend that with `darter env verify`.",
         )
     })?;
-    let length = content.len();
-    let mut answer = Response::new(ReplyBody::whole(if *method == Method::HEAD { Vec::new() } else { content }));
+    let body = match *method {
+        Method::HEAD => ReplyBody::whole(""),
+        _ => {
+            // What is appended meanwhile is not part of what was announced.
+            let pieces = ReaderStream::with_capacity(opened.take(length), PIECE);
+            let frames = pieces.map_ok(Frame::data).map_err(Into::into);
+            ReplyBody::console(BodyExt::boxed_unsync(StreamBody::new(frames)))
+        }
+    };
+    let mut answer = Response::new(body);
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.content_type));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));

@@ -10,6 +10,7 @@ mod files;
 mod guard;
 mod none;
 mod own;
+mod proof;
 mod proxy;
 mod tunnel;
 
@@ -24,6 +25,8 @@ pub(crate) use address::{ASSETS, spot};
 pub use doors::{Accepted, Connection, Doors, Entry, Front, Page, PageAsk, Signal, Spot, StaticFile, WorkspaceRoute};
 pub(crate) use files::assets;
 pub use none::NoWorkspaces;
+
+use proof::Proof;
 
 use crate::context::Context;
 use crate::page::{self, Problem};
@@ -49,36 +52,40 @@ async fn attempt(
 ) -> Result<Response<ReplyBody>, Problem> {
     // Whose is it, and is this its one address?
     let route = inner.doors.route(&spot.id).ok_or_else(not_found)?;
-    if let Some(answer) = correct(inner, context, spot, (&route, &request)) {
-        return Ok(answer);
-    }
 
-    // Who asks, and did they mean it?
+    // Who asks, and did they mean it? What is the platform's own is so on a public port, too.
     let upgrade = upgrade::wanted(&mut request);
     let public = spot.port.is_some_and(|port| inner.doors.is_public(&spot.id, port));
+    let ours = request.uri().path().starts_with(own::PREFIX);
     let mut cookies = Vec::new();
-    if !public {
+    if !public || ours {
         match door::admit(inner, context, spot, (&request, upgrade.is_some())).await? {
             door::Verdict::In(fresh) => cookies = fresh,
             door::Verdict::Answer(answer) => return Ok(answer),
         }
         let asked = (request.method(), request.headers(), upgrade.is_some());
         guard::meant(spot, &inner.config.apps_domain, context, asked)?;
+        // Only now: a workspace's label has its owner's name in it.
+        if let Some(answer) = correct(inner, context, spot, (&route, &request)) {
+            return Ok(answer);
+        }
     }
+    let proof = Proof::of(spot, context, request.headers());
 
     // What the gateway answers itself, and what goes inside.
     let answer = match spot.port {
+        Some(_) if ours => own::answer_of_port(&request),
         Some(port) => {
-            let way = proxy::Way { door: Door::Port(port), target: None, route: &route };
+            let way = proxy::Way { door: Door::Port(port), target: None, route: &route, proof };
             proxy::forward(inner, context, way, (request, upgrade)).await
         }
         None if request.uri().path().starts_with(own::PREFIX) => {
-            own::answer(inner, context, &route, (request, upgrade)).await
+            own::answer(inner, context, (&route, proof), (request, upgrade)).await
         }
         None => match here(inner, context, &route, &request).await? {
             Some(answer) => Ok(answer),
             None => {
-                let way = proxy::Way { door: Door::Editor, target: None, route: &route };
+                let way = proxy::Way { door: Door::Editor, target: None, route: &route, proof };
                 proxy::forward(inner, context, way, (request, upgrade)).await
             }
         },

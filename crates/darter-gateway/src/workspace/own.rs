@@ -9,6 +9,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use super::doors::{Signal, WorkspaceRoute};
+use super::proof::Proof;
 use super::{accepted, door, files, proxy};
 use crate::context::Context;
 use crate::page::Problem;
@@ -31,14 +32,14 @@ const MAX_KEEP: u32 = 24 * 60;
 pub(super) async fn answer(
     inner: &Arc<Inner>,
     context: &Context,
-    route: &WorkspaceRoute,
+    (route, proof): (&WorkspaceRoute, Proof),
     (request, upgrade): (Request<Incoming>, Option<Upgrade>),
 ) -> Result<Response<ReplyBody>, Problem> {
     let query = request.uri().query().unwrap_or_default();
     match (request.method().clone(), request.uri().path()) {
         (Method::GET, ENTERED) => Ok(door::entered(query)),
         (Method::GET, "/.darter/session") if upgrade.is_some() => {
-            let way = proxy::Way { door: Door::Attendant, target: Some("/v1/session"), route };
+            let way = proxy::Way { door: Door::Attendant, target: Some("/v1/session"), route, proof };
             proxy::forward(inner, context, way, (request, upgrade)).await
         }
         (Method::GET | Method::HEAD, path) if path.starts_with(STATIC) => {
@@ -62,8 +63,20 @@ pub(super) async fn answer(
             let minutes = parameter(query, "minutes").and_then(|text| text.parse().ok()).unwrap_or(120);
             Ok(json(inner.doors.keep(&route.id, minutes.min(MAX_KEEP)).await?))
         }
-        _ => Err(Problem::new(404, "request.not_found", "Nothing lives under this address.")),
+        _ => Err(nothing()),
     }
+}
+
+/// The same on a port's host, where there is only the door.
+pub(super) fn answer_of_port(request: &Request<Incoming>) -> Result<Response<ReplyBody>, Problem> {
+    match (request.method(), request.uri().path()) {
+        (&Method::GET, ENTERED) => Ok(door::entered(request.uri().query().unwrap_or_default())),
+        _ => Err(nothing()),
+    }
+}
+
+fn nothing() -> Problem {
+    Problem::new(404, "request.not_found", "Nothing lives under this address.")
 }
 
 fn json(text: String) -> Response<ReplyBody> {

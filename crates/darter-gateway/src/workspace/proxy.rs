@@ -19,6 +19,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 
 use super::doors::{Connection, WorkspaceRoute};
+use super::proof::Proof;
 use super::{cookie, door, tunnel};
 use crate::context::Context;
 use crate::page::Problem;
@@ -41,6 +42,8 @@ pub(super) struct Way<'a> {
     /// The path to ask for instead of the client's own.
     pub target: Option<&'static str>,
     pub route: &'a WorkspaceRoute,
+    /// By what whoever asks was let in.
+    pub proof: Proof,
 }
 
 /// Sends the request inside and gives back what comes out.
@@ -59,7 +62,7 @@ pub(super) async fn forward(
     match upgrade {
         Some(upgrade) if reply.status() == StatusCode::SWITCHING_PROTOCOLS => {
             let typed = way.route.front.is_input(&path).then(|| way.route.id.clone());
-            Ok(tunnel::open(inner, upgrade, reply, (lease, typed)))
+            Ok(tunnel::open(inner, upgrade, reply, (lease, typed, way.proof)))
         }
         Some(_) | None if reply.status() == StatusCode::SWITCHING_PROTOCOLS => Err(broken(way.door)),
         Some(_) | None => Ok(reply.map(|body| held(body, lease))),

@@ -1,6 +1,6 @@
 //! An upgraded connection between a browser and a workspace: raw bytes both ways until either side ends.
 //!
-//! It outlives the token that opened it. When the server stops it is closed, and editors connect again by themselves.
+//! It outlives the token that opened it, and not the visit that the token was made from. When the server stops it is closed, and editors connect again by themselves.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use super::doors::Signal;
+use super::proof::Proof;
 use super::proxy::Lease;
 use crate::phase::upgrade::Upgrade;
 use crate::reply::ReplyBody;
@@ -33,7 +34,7 @@ pub(super) fn open(
     inner: &Arc<Inner>,
     upgrade: Upgrade,
     mut reply: Response<Incoming>,
-    (lease, typed): (Lease, Option<WorkspaceId>),
+    (lease, typed, proof): (Lease, Option<WorkspaceId>, Proof),
 ) -> Response<ReplyBody> {
     let inside = hyper::upgrade::on(&mut reply);
     let (answer, client) = upgrade.accept(std::mem::take(reply.headers_mut()));
@@ -42,6 +43,7 @@ pub(super) fn open(
         task.counters.tunnels.fetch_add(1, Ordering::Relaxed);
         tokio::select! {
             () = run(&task, client, inside, typed) => {}
+            () = proof.ends(&task) => {}
             () = task.stopping.cancelled() => {}
         }
         task.counters.tunnels.fetch_sub(1, Ordering::Relaxed);

@@ -161,7 +161,8 @@ impl House {
 
     /// In front of workspaces; its app answers nothing.
     pub async fn of_workspaces(doors: Arc<dyn Doors>) -> Self {
-        let config = GatewayConfig::new("darter.localhost", "darter-apps.localhost");
+        let mut config = GatewayConfig::new("darter.localhost", "darter-apps.localhost");
+        config.recheck = std::time::Duration::from_millis(20);
         Self::build(config, (None, doors), |_, _| async {}).await
     }
 
