@@ -22,6 +22,8 @@ mod excludes;
 mod exec;
 mod fault;
 mod files;
+#[cfg(feature = "client")]
+pub mod hostile;
 mod name;
 mod params;
 mod passed;

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue, SET_COOKIE};
 
 use crate::phase::hostile as phase;
+use crate::workspace::hostile as door;
 
 const APPS_DOMAIN: &str = "apps.localhost";
 
@@ -25,6 +26,41 @@ pub fn head(text: &[u8]) {
     phase::address(&target);
     request(authority.unwrap_or(HeaderValue::from_static("a.apps.localhost")), headers.clone());
     answer(headers);
+}
+
+/// What the door of a workspace reads: a label, a query, a way back, cookies, an origin, one a line.
+pub fn door(text: &[u8]) {
+    let mut lines = text.split(|byte| *byte == b'\n');
+    let mut next = || lines.next().unwrap_or_default();
+    let label = String::from_utf8_lossy(next()).into_owned();
+    door::label(&label);
+    let query = String::from_utf8_lossy(next()).into_owned();
+    door::query(&query);
+    let back = String::from_utf8_lossy(next()).into_owned();
+    let way = door::way_back(&back);
+    assert!(way.starts_with('/') && !way[1..].starts_with(['/', '\\']), "a path on this host: {way:?}");
+    assert!(!way.bytes().any(|byte| byte < 0x20), "nothing that a browser leaves out: {way:?}");
+    let mut headers = HeaderMap::new();
+    for _ in 0..2 {
+        if let Ok(value) = HeaderValue::from_bytes(next()) {
+            headers.append(http::header::COOKIE, value);
+        }
+    }
+    if let Ok(origin) = HeaderValue::from_bytes(next()) {
+        headers.insert(http::header::ORIGIN, origin);
+    }
+    let foreign = headers.get(http::header::ORIGIN).is_some_and(|origin| {
+        !String::from_utf8_lossy(origin.as_bytes()).to_ascii_lowercase().contains("abcdefghjk.apps.localhost")
+    });
+    assert!(!(foreign && door::is_meant(&headers)), "a page of somebody else's");
+    door::strip(&mut headers);
+    for line in headers.get_all(http::header::COOKIE) {
+        for pair in line.as_bytes().split(|byte| *byte == b';') {
+            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+            let name = name.strip_prefix(b"__Host-").unwrap_or(name);
+            assert!(!name.starts_with(b"darter_"), "a cookie of ours");
+        }
+    }
 }
 
 fn request(authority: HeaderValue, mut headers: HeaderMap) {

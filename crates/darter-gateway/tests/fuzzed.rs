@@ -12,4 +12,5 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 #[test]
 fn every_kept_input_is_survived() {
     seeds("gateway").iter().for_each(|seed| darter_gateway::hostile::head(seed));
+    seeds("door").iter().for_each(|seed| darter_gateway::hostile::door(seed));
 }

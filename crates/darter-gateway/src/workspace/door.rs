@@ -97,7 +97,7 @@ pub(super) fn entered(query: &str) -> Response<ReplyBody> {
 }
 
 /// A path on this host and nothing else: `//evil.test` and `/\evil.test` are hosts to a browser.
-fn local(to: &str) -> String {
+pub(super) fn local(to: &str) -> String {
     let plain = to.starts_with('/') && !to[1..].starts_with(['/', '\\']) && !to.bytes().any(|byte| byte < 0x20);
     if plain { to.to_owned() } else { "/".to_owned() }
 }

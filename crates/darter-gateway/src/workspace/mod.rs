@@ -8,6 +8,7 @@ mod door;
 mod doors;
 mod files;
 mod guard;
+pub(crate) mod hostile;
 mod none;
 mod own;
 mod proof;
