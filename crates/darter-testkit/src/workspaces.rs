@@ -32,8 +32,8 @@ pub struct FakeWorkspaces {
     pub copy_fault: Mutex<Option<Fault>>,
     /// A start waits for a permit.
     pub start_gate: Semaphore,
-    /// And so does a home that is put in the place of another.
-    pub replace_gate: Semaphore,
+    /// And so does a home that is read, or put in the place of another.
+    pub home_gate: Semaphore,
     /// What an export gives, as the attendant writes it, and what was imported last.
     pub home: Mutex<Vec<u8>>,
     /// Serves connections to doors.
@@ -50,7 +50,7 @@ impl FakeWorkspaces {
             refuses: Mutex::default(),
             copy_fault: Mutex::default(),
             start_gate: Semaphore::new(Semaphore::MAX_PERMITS),
-            replace_gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            home_gate: Semaphore::new(Semaphore::MAX_PERMITS),
             home: Mutex::default(),
             handler: Mutex::new(Arc::new(|_, _| ())),
             status: Mutex::default(),
@@ -169,6 +169,7 @@ impl Workspaces for FakeWorkspaces {
     async fn export(&self, _: &WorkspaceId, since: Option<SnapshotIndex>) -> Result<SnapshotStream, Fault> {
         let known = since.map(|known| String::from_utf8(known).unwrap()).unwrap_or_default();
         self.note(format!("export {known}"));
+        let _permit = self.home_gate.acquire().await.unwrap();
         let home = self.home.lock().unwrap().clone();
         let home = if home.is_empty() { b"{\"end\":true,\"files\":0,\"bytes\":0}\n".to_vec() } else { home };
         Ok(SnapshotStream { bytes: Box::pin(std::io::Cursor::new(home)), lease: None })
@@ -177,7 +178,7 @@ impl Workspaces for FakeWorkspaces {
     async fn replace(&self, id: &WorkspaceId, files: SnapshotStream) -> Result<(), Fault> {
         self.note("replace");
         self.source.load(id).await?;
-        let _permit = self.replace_gate.acquire().await.unwrap();
+        let _permit = self.home_gate.acquire().await.unwrap();
         self.stop(id).await?;
         self.import(id, files).await
     }

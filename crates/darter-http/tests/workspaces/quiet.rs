@@ -3,7 +3,7 @@
 use darter_core::workspace::lifecycle::State;
 use darter_core::workspace::rest::{Next, Step, Why};
 use darter_engine::workspace::WorkspaceUsage;
-use darter_platform::workspace::{purge_due, reconcile, watch};
+use darter_platform::workspace::{keep_workspaces, purge_due, reconcile, watch};
 use darter_testkit::TestPlatform;
 use serde_json::json;
 
@@ -40,6 +40,29 @@ async fn what_ends_because_it_is_quiet_is_asleep_and_what_crashes_comes_back() {
         tokio::task::yield_now().await;
     }
     until(&ada, &id, |now| now["observed"]["state"] == "running").await;
+}
+
+#[tokio::test]
+async fn a_workspace_that_never_sends_its_files_keeps_no_other_waiting() {
+    let test = TestPlatform::start().await;
+    let ada = test.person("ada").await;
+    let (silent, other) = (workspace(&ada).await, workspace(&ada).await);
+    for id in [&silent, &other] {
+        until(&ada, id, |now| now["observed"]["state"] == "running").await;
+    }
+    test.clock.advance(1_000);
+    ada.post(&path(&other, "/stop"), json!({})).await;
+    test.platform.settle().await;
+    test.workspaces.home_gate.forget_permits(usize::MAX >> 3);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let keeping = tokio::spawn(keep_workspaces(std::sync::Arc::clone(&test.platform), stop.clone()));
+    called(&test, "export ").await;
+    test.workspaces.take();
+    test.clock.advance(1_000);
+    test.workspaces.see(&other, |status| status.observed.state = State::Running);
+    called(&test, "stop").await;
+    stop.cancel();
+    keeping.await.unwrap();
 }
 
 #[tokio::test]

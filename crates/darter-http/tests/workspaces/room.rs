@@ -53,13 +53,13 @@ async fn a_clone_is_seen_when_it_is_whole_and_a_killed_one_leaves_nothing() {
     let id = workspace(&ada).await;
     until(&ada, &id, |now| now["observed"]["state"] == "running").await;
     *test.workspaces.copy_fault.lock().unwrap() = Some(darter_core::Fault::conflict("workspace.awake", "It runs."));
-    let all = test.workspaces.replace_gate.forget_permits(usize::MAX >> 3);
+    let all = test.workspaces.home_gate.forget_permits(usize::MAX >> 3);
     let asks = {
         let (platform, actor, id) = (std::sync::Arc::clone(&test.platform), test.actor(&ada).await, id.clone());
         let input = darter_api::workspace::CloneWorkspace { name: "Copy".into(), snapshot: None };
         tokio::spawn(async move { darter_platform::workspace::clone(&platform, &actor, &id, input).await })
     };
-    called(&test, "replace").await;
+    called(&test, "export ").await;
     for list in ["/workspaces", "/workspaces?desired=recycled"] {
         let seen = ada.get(list).await;
         assert!(!seen.items().iter().any(|one| one["name"] == "Copy"), "{list} shows what is not whole");
@@ -71,7 +71,7 @@ async fn a_clone_is_seen_when_it_is_whole_and_a_killed_one_leaves_nothing() {
     asks.abort();
     assert!(asks.await.is_err());
     assert_eq!(purge_due(&test.platform).await.unwrap(), 1);
-    test.workspaces.replace_gate.add_permits(all);
+    test.workspaces.home_gate.add_permits(all);
     let made = ada.post(&path(&id, "/clone"), json!({ "name": "Copy" })).await;
     assert_eq!((made.status, &made.body["desired"], &made.body["role"]), (201, &json!("asleep"), &json!("owner")));
     assert_eq!(ada.get("/workspaces").await.items().len(), 2);
