@@ -27,7 +27,7 @@ pub(super) fn of_start(id: &WorkspaceId, failed: Failed, lines: Vec<String>, at:
             trouble(
                 "workspace.home_unusable",
                 "The home could not be brought in: it is damaged, or the server's disk is full. Try again; if it stays, tell the \
-                 operator of this server, or restore a snapshot.",
+                 operator of this server, or clone the workspace from a snapshot.",
                 lines,
                 at,
             )

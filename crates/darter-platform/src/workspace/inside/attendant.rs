@@ -1,6 +1,7 @@
 //! HTTP/1.1 with a workspace's attendant (`docs/reference/attendant.md`). One connection a request: it is as cheap as a
 //! socket pair, and nobody waits behind somebody else's download.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -45,17 +46,44 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    send_moving(platform, id, request, &AtomicU64::new(0)).await
+}
+
+/// The same with a body that takes its time: `moved` counts what has been taken of it.
+pub(super) async fn send_moving<B>(
+    platform: &Platform,
+    id: &WorkspaceId,
+    request: Request<B>,
+    moved: &AtomicU64,
+) -> Result<Answer, Fault>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let connection = platform.workspaces.engine.connect(id, Door::Attendant).await?;
     let (mut sender, driver) =
         hyper::client::conn::http1::Builder::new().handshake(TokioIo::new(connection.stream)).await.map_err(lost)?;
     // Ends with its connection.
     tokio::spawn(driver.with_upgrades());
-    let asked = tokio::time::timeout(PATIENCE, sender.send_request(request)).await;
-    let response = asked.map_err(|_| silent())?.map_err(lost)?;
+    let asked = while_it_moves(sender.send_request(request), moved).await;
+    let response = asked.ok_or_else(silent)?.map_err(lost)?;
     if response.status().is_success() || response.status() == http::StatusCode::SWITCHING_PROTOCOLS {
         return Ok(Answer { response, lease: connection.lease });
     }
     Err(refused(response).await)
+}
+
+/// Waits for as long as something moves. `None`: nothing has for [`PATIENCE`].
+async fn while_it_moves<T>(work: impl Future<Output = T>, moved: &AtomicU64) -> Option<T> {
+    tokio::pin!(work);
+    loop {
+        let before = moved.load(Ordering::Relaxed);
+        match tokio::time::timeout(PATIENCE, &mut work).await {
+            Ok(done) => return Some(done),
+            Err(_) if moved.load(Ordering::Relaxed) == before => return None,
+            Err(_) => {}
+        }
+    }
 }
 
 /// The whole of a JSON answer.
@@ -128,5 +156,23 @@ fn known(code: &str) -> Fault {
             "workspace.refused",
             "The workspace refused this, and did not say why. Try again; if it stays, restart it.",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_may_take_its_time_as_long_as_it_moves() {
+        let moved = AtomicU64::new(0);
+        let slow = async {
+            for _ in 0..10 {
+                tokio::time::sleep(PATIENCE * 2 / 3).await;
+                moved.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        assert_eq!(while_it_moves(slow, &moved).await, Some(()));
+        assert_eq!(while_it_moves(std::future::pending::<()>(), &moved).await, None);
     }
 }

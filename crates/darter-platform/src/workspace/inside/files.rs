@@ -2,6 +2,8 @@
 //! is done inside, by the attendant, with no more rights than the tenant's own shell.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use darter_api::workspace as api;
@@ -15,7 +17,7 @@ use hyper::body::Frame;
 use serde_json::json;
 use url::form_urlencoded;
 
-use super::attendant::{Answer, json, send};
+use super::attendant::{Answer, json, send, send_moving};
 use crate::workspace::access::Opened;
 use crate::{Actor, Platform};
 
@@ -124,8 +126,15 @@ pub struct Write<'a> {
     pub mode: Option<&'a str>,
 }
 
-fn body_of(bytes: Bytes) -> StreamBody<impl Stream<Item = std::io::Result<Frame<bytes::Bytes>>>> {
-    StreamBody::new(bytes.map(|chunk| chunk.map(Frame::data)))
+/// What is uploaded, and a count of what has been taken of it.
+fn body_of(bytes: Bytes) -> (StreamBody<impl Stream<Item = std::io::Result<Frame<bytes::Bytes>>>>, Arc<AtomicU64>) {
+    let moved = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&moved);
+    let counted = bytes.map(move |chunk| {
+        count.fetch_add(1, Ordering::Relaxed);
+        chunk.map(Frame::data)
+    });
+    (StreamBody::new(counted), moved)
 }
 
 /// Writes a file, whole or not at all.
@@ -138,7 +147,9 @@ pub async fn write(
     opened(platform, actor, id, TokenScope::Write).await?;
     let mode = to.mode.map(|mode| ("mode", mode));
     let pairs: Vec<_> = [("path", checked(to.path)?)].into_iter().chain(mode).collect();
-    send(platform, id, request("PUT", &target("files", &pairs), body_of(bytes))?).await.map(|_| ())
+    let (body, moved) = body_of(bytes);
+    let request = request("PUT", &target("files", &pairs), body)?;
+    send_moving(platform, id, request, &moved).await.map(|_| ())
 }
 
 /// Unpacks an archive into a folder.
@@ -150,7 +161,8 @@ pub async fn unpack(
 ) -> Result<(), Fault> {
     opened(platform, actor, id, TokenScope::Write).await?;
     let target = target("archive", &[("path", checked(path)?)]);
-    send(platform, id, request("POST", &target, body_of(bytes))?).await.map(|_| ())
+    let (body, moved) = body_of(bytes);
+    send_moving(platform, id, request("POST", &target, body)?, &moved).await.map(|_| ())
 }
 
 /// Makes, moves, copies or deletes.
