@@ -11,10 +11,70 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use darter_core::workspace::lifecycle::State;
+use darter_engine::workspace::{SnapshotStream, Workspaces};
+use tokio::io::AsyncWriteExt;
 use workspaces::{world, world_in};
 
 /// Set for the process that is to be killed: where its data is.
 const VICTIM: &str = "DARTER_TEST_VICTIM";
+
+/// Runs this test once more, as the victim, and kills it as soon as it says `saved in …`.
+fn kill(test: &str, data: &std::path::Path) -> darter_core::WorkspaceId {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(VICTIM, data)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let said = lines.map_while(Result::ok).find_map(|line| line.split_once("saved in ").map(|(_, id)| id.to_owned()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    said.unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_server_that_is_killed_while_a_home_is_replaced_leaves_the_old_one() {
+    if let Some(data) = std::env::var_os(VICTIM) {
+        return replaces(data.into());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().canonicalize().unwrap();
+    let id = kill("a_server_that_is_killed_while_a_home_is_replaced_leaves_the_old_one", &data);
+    world_in(
+        &data,
+        |_| {},
+        |world| async move {
+            world.add(|bundle| bundle.id = id.clone());
+            assert_eq!(world.sh(&id, "ls; cat old").await, "old\nprecious\n");
+        },
+    );
+}
+
+/// Begins to replace a home by a large one, and waits to be killed.
+fn replaces(data: std::path::PathBuf) {
+    world_in(
+        &data,
+        |_| {},
+        |world| async move {
+            let id = world.add(|_| {});
+            world.sh(&id, "echo precious > old; sync -f old").await;
+            let (reader, mut writer) = tokio::io::duplex(1 << 10);
+            let files = SnapshotStream { bytes: Box::pin(reader), lease: None };
+            let (engine, own) = (std::sync::Arc::clone(&world.engine), id.clone());
+            let replacing = tokio::spawn(async move { engine.replace(&own, files).await });
+            let head = format!(
+                "{{\"clear\":true}}\n{{\"path\":\"new\",\"type\":\"file\",\"size\":{0},\"body\":{0}}}\n",
+                1 << 30
+            );
+            writer.write_all(head.as_bytes()).await.unwrap();
+            // What has been taken has been written, most of it.
+            writer.write_all(&vec![b'n'; 8 << 20]).await.unwrap();
+            println!("saved in {id}");
+            let _ = replacing.await;
+        },
+    );
+}
 
 #[test]
 fn a_killed_server_loses_no_saved_file() {
@@ -23,17 +83,7 @@ fn a_killed_server_loses_no_saved_file() {
     }
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().canonicalize().unwrap();
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_killed_server_loses_no_saved_file", "--nocapture"])
-        .env(VICTIM, &data)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let said = lines.map_while(Result::ok).find_map(|line| line.split_once("saved in ").map(|(_, id)| id.to_owned()));
-    let id: darter_core::WorkspaceId = said.unwrap().parse().unwrap();
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let id = kill("a_killed_server_loses_no_saved_file", &data);
     world_in(
         &data,
         |_| {},
@@ -66,7 +116,6 @@ fn a_server_that_is_told_to_stop_ends_everything_in_order() {
     world(
         |_| {},
         |world| async move {
-            use darter_engine::workspace::Workspaces;
             let id = world.add(|_| {});
             // Written and not synced: ending in order writes it out.
             world.sh(&id, "echo late > late").await;
