@@ -8,8 +8,8 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 
 /// Names that belong to the platform. Cookies with them never enter a sandbox and never come out of one.
-const PLATFORM: &str = "darter_";
-const PLATFORM_HTTPS: &str = "__Host-darter_";
+const PLATFORM: &[u8] = b"darter_";
+const PLATFORM_HTTPS: &[u8] = b"__Host-darter_";
 
 /// Longest value that is looked at, and how many of a name.
 const MAX_VALUE: usize = 1_024;
@@ -62,7 +62,7 @@ impl DoorCookie {
 }
 
 /// Is this name the platform's?
-pub(crate) fn is_ours(name: &str) -> bool {
+pub(crate) fn is_ours(name: &[u8]) -> bool {
     name.starts_with(PLATFORM) || name.starts_with(PLATFORM_HTTPS)
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
         for pair in value.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty())
         {
             let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
-            if std::str::from_utf8(name).is_ok_and(is_ours) {
+            if is_ours(name) {
                 continue;
             }
             if !kept.is_empty() {
