@@ -6,5 +6,6 @@ export const workspaceTabs: { path: string; label: MessageKey }[] = [
   { path: '/terminal', label: 'ws.tab_terminal' },
   { path: '/files', label: 'ws.tab_files' },
   { path: '/ports', label: 'ws.tab_ports' },
+  { path: '/snapshots', label: 'ws.tab_snapshots' },
   { path: '/settings', label: 'ws.tab_settings' },
 ];

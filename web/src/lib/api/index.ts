@@ -9,6 +9,7 @@ import type {
   LogTailData,
   FileArchiveData,
   FileReadData,
+  SnapshotReadData,
   WorkspaceEventsData,
   WorkspaceTerminalData,
 } from './generated/types.gen';
@@ -138,8 +139,17 @@ export const api = {
     address<WorkspaceEventsData>({ url: '/api/v1/workspaces/{workspace}/events', path: { workspace } }),
 
   openWorkspace: (workspace: string, port?: number) => sdk.workspaceOpen({ path: { workspace }, body: { port } }),
-  cloneWorkspace: (workspace: string, name: string) =>
-    as<T.Workspace>(sdk.workspaceClone({ path: { workspace }, body: { name }, headers: once() })),
+  cloneWorkspace: (workspace: string, name: string, snapshot?: string) =>
+    as<T.Workspace>(sdk.workspaceClone({ path: { workspace }, body: { name, snapshot }, headers: once() })),
+  snapshots: (workspace: string) => sdk.snapshotList({ path: { workspace }, query: { limit: 200 } }),
+  createSnapshot: (workspace: string, label: string) => sdk.snapshotCreate({ path: { workspace }, body: { label } }),
+  deleteSnapshot: (workspace: string, snapshot: string) => done(sdk.snapshotDelete({ path: { workspace, snapshot } })),
+  snapshotFolder: (workspace: string, snapshot: string, path: string) =>
+    as<T.FolderList>(sdk.snapshotFolder({ path: { workspace, snapshot }, query: { path } })),
+  snapshotFileUrl: (workspace: string, snapshot: string, path: string) =>
+    address<SnapshotReadData>({ url: '/api/v1/workspaces/{workspace}/snapshots/{snapshot}/files', path: { workspace, snapshot }, query: { path } }),
+  restoreSnapshot: (workspace: string, snapshot: string, path?: string) =>
+    done(sdk.snapshotRestore({ path: { workspace, snapshot }, body: { path } })),
   terminalUrl: (workspace: string, query: NonNullable<WorkspaceTerminalData['query']>) =>
     address<WorkspaceTerminalData>({ url: '/api/v1/workspaces/{workspace}/terminal', path: { workspace }, query }),
   ports: (workspace: string) => as<T.Page<T.Port>>(sdk.portList({ path: { workspace } })),
@@ -161,6 +171,11 @@ export const api = {
   unpack: (workspace: string, path: string, archive: Blob) =>
     done(sdk.fileUnpack({ path: { workspace }, query: { path }, ...bytes(archive) })),
   changeFile: (workspace: string, body: T.FileChange) => done(sdk.fileChange({ path: { workspace }, body })),
+
+  environments: () => sdk.environmentList(),
+  installEnvironment: (environment: string) => sdk.environmentInstall({ path: { environment } }),
+  verifyEnvironment: (environment: string) => sdk.environmentVerify({ path: { environment } }),
+  removeEnvironment: (environment: string) => done(sdk.environmentRemove({ path: { environment } })),
 
   invitations: () => sdk.invitationList({ query: { limit: 200 } }),
   createInvitation: (body: T.CreateInvitation) => sdk.invitationCreate({ body, headers: once() }),

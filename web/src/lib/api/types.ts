@@ -3,8 +3,8 @@
 import type * as G from './generated';
 
 export type {
-  Account, AdminAccount, AuditEntry, AuthMethods, Bucket, CreatedInvitation, CreateFunction, CreateInvitation, Day, Domain,
-  FoundPackage, FunctionMetrics, FunctionSummary, Identity, Invitation, Metrics, Phase, Provider, Publish, Published, Secret, Session, Settings,
+  Account, AdminAccount, AuditEntry, AuthMethods, Bucket, CreatedInvitation, CreateFunction, CreateInvitation, Day, Domain, Environment,
+  FoundPackage, FunctionMetrics, FunctionSummary, Identity, Invitation, Metrics, Phase, Provider, Publish, Published, Secret, Session, Settings, Snapshot,
   SignIn, SignUp, SignUpMode, Start, System, UpdateAccount as UpdateMe, UpdateAdminAccount, UpdateFunction, UpdateSettings,
   Variable, Version, VersionSource, Wall,
 } from './generated';

@@ -3,6 +3,7 @@ export const admin = {
   'adm.title': 'Administration',
   'adm.tab_accounts': 'Accounts',
   'adm.tab_invitations': 'Invitations',
+  'adm.tab_environments': 'Environments',
   'adm.tab_settings': 'Settings',
   'adm.tab_doctor': 'Walls',
   'adm.tab_audit': 'Audit',

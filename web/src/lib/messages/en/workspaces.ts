@@ -176,6 +176,7 @@ export const workspaces = {
   'ws.cloning': 'Copying…',
   'ws.tab_terminal': 'Terminal',
   'ws.tab_files': 'Files',
+  'ws.tab_snapshots': 'Snapshots',
   'ws.tab_ports': 'Ports',
   'ws.activity': 'Open now',
   'ws.activity_text': '{connections} connections, {terminals} terminals',

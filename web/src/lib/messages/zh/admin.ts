@@ -5,6 +5,7 @@ export const admin: Record<keyof typeof source, string> = {
   'adm.title': '系统管理',
   'adm.tab_accounts': '账号',
   'adm.tab_invitations': '邀请',
+  'adm.tab_environments': '环境',
   'adm.tab_settings': '设置',
   'adm.tab_doctor': '防护墙',
   'adm.tab_audit': '审计',

@@ -178,6 +178,7 @@ export const workspaces: Record<keyof typeof source, string> = {
   'ws.cloning': '正在复制…',
   'ws.tab_terminal': '终端',
   'ws.tab_files': '文件',
+  'ws.tab_snapshots': '快照',
   'ws.tab_ports': '端口',
   'ws.activity': '当前打开',
   'ws.activity_text': '{connections} 个连接，{terminals} 个终端',
