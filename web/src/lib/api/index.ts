@@ -26,6 +26,12 @@ const done = async (answer: Promise<unknown>): Promise<void> => void (await answ
 const filled = <Q extends object>(query: Q): Q =>
   Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined && value !== '')) as Q;
 
+/** An answer with the tag that a later change sends along. */
+async function tagged<R>(answer: Promise<unknown>): Promise<{ content: R; tag: string | undefined }> {
+  const { data, response } = (await answer) as { data: R; response: Response };
+  return { content: data, tag: response.headers.get('ETag') ?? undefined };
+}
+
 /** A body that is sent as it is. */
 const bytes = (content: Blob) => ({
   body: content as never,
@@ -161,13 +167,17 @@ export const api = {
   endPortShare: (workspace: string, share: string) => done(sdk.portUnshare({ path: { workspace, share } })),
   folder: (workspace: string, path: string) => as<T.FolderList>(sdk.fileList({ path: { workspace }, query: { path } })),
   readFile: (workspace: string, path: string) =>
-    as<ArrayBuffer>(sdk.fileRead({ path: { workspace }, query: { path }, parseAs: 'arrayBuffer' })),
+    tagged<ArrayBuffer>(sdk.fileRead({ path: { workspace }, query: { path }, parseAs: 'arrayBuffer', responseStyle: 'fields' })),
   fileUrl: (workspace: string, path: string) =>
     address<FileReadData>({ url: '/api/v1/workspaces/{workspace}/files', path: { workspace }, query: { path } }),
   archiveUrl: (workspace: string, path: string, format: 'zip' | 'tar.gz') =>
     address<FileArchiveData>({ url: '/api/v1/workspaces/{workspace}/archive', path: { workspace }, query: { path, format } }),
-  writeFile: (workspace: string, path: string, content: Blob) =>
-    done(sdk.fileWrite({ path: { workspace }, query: { path }, ...bytes(content) })),
+  /** With a tag, only if the file is still as it was read. Answers the new tag. */
+  writeFile: async (workspace: string, path: string, content: Blob, tag?: string) => {
+    const sent = bytes(content);
+    const headers = { ...sent.headers, ...(tag ? { 'If-Match': tag } : {}) };
+    return (await tagged<void>(sdk.fileWrite({ path: { workspace }, query: { path }, ...sent, headers, responseStyle: 'fields' }))).tag;
+  },
   unpack: (workspace: string, path: string, archive: Blob) =>
     done(sdk.fileUnpack({ path: { workspace }, query: { path }, ...bytes(archive) })),
   changeFile: (workspace: string, body: T.FileChange) => done(sdk.fileChange({ path: { workspace }, body })),

@@ -9,8 +9,8 @@ use darter_api::workspace::{FileChange, FolderList};
 use darter_core::WorkspaceId;
 use darter_platform::workspace::inside::{self, Bytes, Content};
 use futures_util::StreamExt;
-use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -42,6 +42,7 @@ pub(super) fn download(content: Content) -> Response {
     if let Ok(saved) = HeaderValue::try_from(saved) {
         headers.insert(CONTENT_DISPOSITION, saved);
     }
+    headers.extend(content.tag.and_then(|tag| HeaderValue::try_from(tag).ok()).map(|tag| (ETAG, tag)));
     if let Some(length) = content.length {
         headers.insert(CONTENT_LENGTH, length.into());
     }
@@ -55,7 +56,7 @@ fn upload(request: Request) -> Bytes {
 /// A file's bytes.
 #[utoipa::path(get, path = "/workspaces/{workspace}/files", tag = "files", operation_id = "file.read",
     params(("workspace" = String, Path), FileQuery),
-    responses((status = 200, description = "The bytes", body = Vec<u8>, content_type = "application/octet-stream")))]
+    responses((status = 200, description = "The bytes; `ETag` is for a later write", body = Vec<u8>, content_type = "application/octet-stream")))]
 pub async fn read(
     Server(platform): Server,
     Caller(actor): Caller,
@@ -65,21 +66,23 @@ pub async fn read(
     Ok(download(inside::read(&platform, &actor, &id, &query.path).await?))
 }
 
-/// Writes a file, whole or not at all.
+/// Writes a file, whole or not at all. With `If-Match`, only if nobody else changed it since it was read.
 #[utoipa::path(put, path = "/workspaces/{workspace}/files", tag = "files", operation_id = "file.write",
-    params(("workspace" = String, Path), FileQuery),
+    params(("workspace" = String, Path), ("If-Match" = Option<String>, Header), FileQuery),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 204, description = "It is on disk")))]
+    responses((status = 204, description = "It is on disk; `ETag` is its new one")))]
 pub async fn write(
     Server(platform): Server,
     Caller(actor): Caller,
     Path(id): Path<WorkspaceId>,
     Query(query): Query<FileQuery>,
     request: Request,
-) -> Result<StatusCode, Problem> {
-    let to = inside::Write { path: &query.path, mode: query.mode.as_deref() };
-    inside::write(&platform, &actor, (&id, to), upload(request)).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<(StatusCode, HeaderMap), Problem> {
+    let expected = request.headers().get(IF_MATCH).map(|tag| String::from_utf8_lossy(tag.as_bytes()).into_owned());
+    let to = inside::Write { path: &query.path, mode: query.mode.as_deref(), expected: expected.as_deref() };
+    let tag = inside::write(&platform, &actor, (&id, to), upload(request)).await?;
+    let tag = tag.and_then(|tag| HeaderValue::try_from(tag).ok()).map(|tag| (ETAG, tag));
+    Ok((StatusCode::NO_CONTENT, tag.into_iter().collect()))
 }
 
 /// Makes a folder, or moves, copies or deletes what is at a path.

@@ -121,6 +121,10 @@ fn known(code: &str) -> Fault {
             "file.exists",
             "There is something at this path already. Choose another name, or overwrite it.",
         ),
+        "file.changed" => Fault::conflict(
+            "file.changed",
+            "This file was changed since it was read. Read it again, and decide which of the two to keep.",
+        ),
         "file.not_a_directory" => {
             Fault::conflict("file.not_a_directory", "A part of this path is a file, not a folder. Check the path.")
         }

@@ -10,10 +10,11 @@ use darter_api::workspace as api;
 use darter_core::role::{Action, TokenScope};
 use darter_core::{Fault, WorkspaceId};
 use futures_util::stream::{self, Stream, StreamExt};
-use http::Request;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH};
+use http::{HeaderValue, Request};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper::body::Frame;
+use serde::Deserialize;
 use serde_json::json;
 use url::form_urlencoded;
 
@@ -36,6 +37,8 @@ pub struct Content {
     pub length: Option<u64>,
     /// The last part of the path, for whoever saves it.
     pub name: String,
+    /// Changes with the content: an `ETag`, for whoever writes the file later.
+    pub tag: Option<String>,
 }
 
 fn target(operation: &str, pairs: &[(&str, &str)]) -> String {
@@ -64,8 +67,15 @@ fn last_part(path: &str) -> String {
     if name.is_empty() { "workspace".to_owned() } else { name.to_owned() }
 }
 
+/// An entity tag as they look, of some length at most.
+fn is_tag(text: &str) -> bool {
+    text.len() <= 128 && text.starts_with('"') && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 fn content(answer: Answer, name: String) -> Content {
     let Answer { response, lease } = answer;
+    let tag =
+        response.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).filter(|tag| is_tag(tag)).map(str::to_owned);
     let length = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let bytes = stream::unfold((response.into_body(), Some(lease)), |(mut body, lease)| async move {
         // The lease lives as long as something is read.
@@ -84,7 +94,8 @@ fn content(answer: Answer, name: String) -> Content {
             return Some((item, (body, rest)));
         }
     });
-    Content { bytes: bytes.boxed(), length, name }
+    // What compresses an answer asks once more after its end.
+    Content { bytes: bytes.fuse().boxed(), length, name, tag }
 }
 
 /// A file's bytes.
@@ -124,6 +135,13 @@ pub struct Write<'a> {
     pub path: &'a str,
     /// Octal; 644 unless told.
     pub mode: Option<&'a str>,
+    /// Only if the file is still as it was when this was its tag.
+    pub expected: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Written {
+    etag: Option<String>,
 }
 
 /// What is uploaded, and a count of what has been taken of it.
@@ -137,19 +155,25 @@ fn body_of(bytes: Bytes) -> (StreamBody<impl Stream<Item = std::io::Result<Frame
     (StreamBody::new(counted), moved)
 }
 
-/// Writes a file, whole or not at all.
+/// Writes a file, whole or not at all. Its new tag.
 pub async fn write(
     platform: &Platform,
     actor: &Actor,
     (id, to): (&WorkspaceId, Write<'_>),
     bytes: Bytes,
-) -> Result<(), Fault> {
+) -> Result<Option<String>, Fault> {
     opened(platform, actor, id, TokenScope::Write).await?;
     let mode = to.mode.map(|mode| ("mode", mode));
     let pairs: Vec<_> = [("path", checked(to.path)?)].into_iter().chain(mode).collect();
     let (body, moved) = body_of(bytes);
-    let request = request("PUT", &target("files", &pairs), body)?;
-    send_moving(platform, id, request, &moved).await.map(|_| ())
+    let mut request = request("PUT", &target("files", &pairs), body)?;
+    if let Some(tag) = to.expected {
+        let message = "If-Match takes the ETag that reading the file answered.";
+        let tag = Some(tag).filter(|tag| is_tag(tag)).and_then(|tag| HeaderValue::from_str(tag).ok());
+        request.headers_mut().insert(IF_MATCH, tag.ok_or_else(|| Fault::invalid("request.if_match_invalid", message))?);
+    }
+    let written: Written = json(send_moving(platform, id, request, &moved).await?).await?;
+    Ok(written.etag.filter(|tag| is_tag(tag)))
 }
 
 /// Unpacks an archive into a folder.

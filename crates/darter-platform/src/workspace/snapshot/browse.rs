@@ -140,7 +140,8 @@ pub async fn read(
         };
         Some((part, (platform, id, stretches)))
     });
-    Ok(Content { bytes: bytes.boxed(), length: Some(item.entry.size), name })
+    // Fused: what compresses an answer asks once more after its end.
+    Ok(Content { bytes: bytes.fuse().boxed(), length: Some(item.entry.size), name, tag: None })
 }
 
 /// Lets go of a snapshot, and of the data that only it needs.

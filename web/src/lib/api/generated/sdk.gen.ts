@@ -1007,7 +1007,7 @@ export const fileChange = <ThrowOnError extends boolean = true>(options: Options
 });
 
 /**
- * Writes a file, whole or not at all.
+ * Writes a file, whole or not at all. With `If-Match`, only if nobody else changed it since it was read.
  */
 export const fileWrite = <ThrowOnError extends boolean = true>(options: Options<FileWriteData, ThrowOnError>): RequestResult<FileWriteResponses, FileWriteErrors, ThrowOnError, 'data'> => (options.client ?? client).put<FileWriteResponses, FileWriteErrors, ThrowOnError, 'data'>({
     bodySerializer: null,

@@ -4667,7 +4667,7 @@ export type FileReadError = FileReadErrors[keyof FileReadErrors];
 
 export type FileReadResponses = {
     /**
-     * The bytes
+     * The bytes; `ETag` is for a later write
      */
     200: Array<number>;
 };
@@ -4703,6 +4703,9 @@ export type FileChangeResponse = FileChangeResponses[keyof FileChangeResponses];
 
 export type FileWriteData = {
     body: Array<number>;
+    headers?: {
+        'If-Match'?: string | null;
+    };
     path: {
         workspace: string;
     };
@@ -4734,7 +4737,7 @@ export type FileWriteError = FileWriteErrors[keyof FileWriteErrors];
 
 export type FileWriteResponses = {
     /**
-     * It is on disk
+     * It is on disk; `ETag` is its new one
      */
     204: void;
 };

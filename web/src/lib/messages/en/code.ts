@@ -60,7 +60,7 @@ export const code = {
   'editor.resize': 'Width of the run panel',
   'editor.faults': '{n} place the compiler refused||{n} places the compiler refused',
   'editor.fault_at': 'Line {line}, column {column}',
-  'conflict.title': 'Two people changed this function',
+  'conflict.title': 'Changed by two at once',
   'conflict.text': 'Left: what was saved by {name}. Right: yours; edit it, or take parts over with the arrows. Then save the right side.',
   'conflict.theirs': 'Saved by {name}',
   'conflict.yours': 'Yours',

@@ -240,6 +240,8 @@ export const workspaces = {
   'wsfile.odd_name': 'a name that is no text',
   'wsfile.back': 'Back to the folder',
   'wsfile.unsaved': 'not saved',
+  'wsfile.somebody': 'Somebody',
+  'wsfile.changed_binary': '{name} was changed by something else and is no text any more.',
   'wsfile.saved': '{name} is saved.',
   'wsfile.not_text': 'This file is not text',
   'wsfile.not_text_text': 'Download it to look at it.',

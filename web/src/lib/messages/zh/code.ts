@@ -62,7 +62,7 @@ export const code: Record<keyof typeof source, string> = {
   'editor.resize': '运行面板宽度',
   'editor.faults': '编译器拒绝了 {n} 处',
   'editor.fault_at': '第 {line} 行，第 {column} 列',
-  'conflict.title': '两个人同时修改了这个函数',
+  'conflict.title': '同时有两处更改',
   'conflict.text': '左侧是 {name} 保存的内容；右侧是你的内容，可直接编辑，也可用箭头取用左侧的部分，然后保存右侧。',
   'conflict.theirs': '{name} 保存的内容',
   'conflict.yours': '你的内容',

@@ -242,6 +242,8 @@ export const workspaces: Record<keyof typeof source, string> = {
   'wsfile.odd_name': '无法显示的名称',
   'wsfile.back': '返回文件夹',
   'wsfile.unsaved': '未保存',
+  'wsfile.somebody': '其他人',
+  'wsfile.changed_binary': '{name} 已被更改，并且不再是文本。',
   'wsfile.saved': '{name} 已保存。',
   'wsfile.not_text': '此文件不是文本',
   'wsfile.not_text_text': '请下载后查看。',
