@@ -161,6 +161,31 @@ pub struct CreatedToken {
     pub secret: String,
 }
 
+/// An SSH public key that opens one's workspaces.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SshKey {
+    pub id: String,
+    pub name: String,
+    /// `ssh-ed25519`, `ssh-rsa` …
+    pub kind: String,
+    /// `SHA256:…`, as `ssh-keygen -l` shows it.
+    pub fingerprint: String,
+    pub created_at: i64,
+    #[serde(default)]
+    pub last_used_at: Option<i64>,
+}
+
+/// `POST /me/ssh-keys`
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddSshKey {
+    /// The line of a `.pub` file.
+    pub public_key: String,
+    /// What it is called; the comment in the line unless told.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
 /// A provider's account bound to this one.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Identity {

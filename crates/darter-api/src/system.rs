@@ -13,6 +13,22 @@ pub struct System {
     /// Start of every address, e.g. `http` and `:7070`.
     pub scheme: String,
     pub port: String,
+    /// Absent: this server takes no SSH.
+    #[serde(default)]
+    pub ssh: Option<SshDoor>,
+}
+
+/// Where workspaces are reached by SSH, and how one knows that it is the right server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SshDoor {
+    pub host: String,
+    pub port: u16,
+    /// As OpenSSH writes it: `ssh-ed25519 AAAA…`
+    pub host_key: String,
+    /// `SHA256:…`
+    pub fingerprint: String,
+    /// A line for `known_hosts`.
+    pub known_hosts: String,
 }
 
 /// For an administrator: `GET /admin/settings`, `PATCH /admin/settings`.

@@ -181,6 +181,9 @@ pub struct Addresses {
     pub editor: String,
     /// A port's, with `{{port}}` in the place of its number.
     pub port: String,
+    /// What to give to `ssh`: `ssh://ada-k3v9m2p7qa@localhost:7022`. Absent: this server takes no SSH.
+    #[serde(default)]
+    pub ssh: Option<String>,
 }
 
 /// `POST /workspaces`

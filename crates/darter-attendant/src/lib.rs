@@ -35,6 +35,7 @@ mod route;
 mod search;
 mod serve;
 mod session;
+mod sftp;
 mod signal;
 pub mod snapshot;
 mod terminal;

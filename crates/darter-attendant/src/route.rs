@@ -11,7 +11,7 @@ use crate::answer::{self, Answer, Body};
 use crate::attendant::Attendant;
 use crate::fault::Fault;
 use crate::params::Params;
-use crate::{archive, claim, disk, editor, events, exec, files, relay, session, snapshot, terminal};
+use crate::{archive, claim, disk, editor, events, exec, files, relay, session, sftp, snapshot, terminal};
 
 pub(crate) async fn answer(
     attendant: Arc<Attendant>,
@@ -37,6 +37,7 @@ async fn route(attendant: Arc<Attendant>, request: Request<Incoming>) -> Answer 
         ("GET", "/v1/terminal") => terminal::socket::upgrade(attendant, request),
         ("GET", "/v1/terminals") => terminal::list(&attendant),
         ("GET", "/v1/exec") => exec::upgrade(attendant, request),
+        ("GET", "/v1/sftp") => sftp::upgrade(attendant, request),
         ("POST", "/v1/snapshot") => snapshot::take::answer(&attendant, request).await,
         ("POST", "/v1/restore") => snapshot::restore::answer(&attendant, request).await,
         ("GET", "/v1/session") => session::upgrade(attendant, request),

@@ -97,6 +97,9 @@ prefixed_id!(
     /// A personal access token. Not its secret.
     TokenId, "tok_");
 prefixed_id!(
+    /// An SSH public key of an account's.
+    SshKeyId, "key_");
+prefixed_id!(
     /// An invitation to sign up.
     InvitationId, "inv_");
 prefixed_id!(

@@ -18,7 +18,7 @@ pub mod workspace;
 pub use clock::{Clock, Millis, SystemClock};
 pub use fault::{Fault, Kind};
 pub use id::{
-    AccountId, AppId, AuditId, FunctionId, InvitationId, RequestId, SessionId, ShareId, SnapshotId, TokenId, VisitId,
-    WorkspaceId,
+    AccountId, AppId, AuditId, FunctionId, InvitationId, RequestId, SessionId, ShareId, SnapshotId, SshKeyId, TokenId,
+    VisitId, WorkspaceId,
 };
 pub use random::{Random, SystemRandom};

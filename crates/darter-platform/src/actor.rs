@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use darter_core::role::TokenScope;
-use darter_core::{AccountId, Fault, SessionId, TokenId};
+use darter_core::{AccountId, Fault, SessionId, SshKeyId, TokenId};
 
 use crate::Platform;
 
@@ -47,6 +47,8 @@ pub struct Person {
 pub enum Via {
     Session(SessionId),
     Token(TokenId, Vec<TokenScope>),
+    /// Signed with at the SSH port: good for what a shell can do, never for one's account.
+    SshKey(SshKeyId),
 }
 
 impl Actor {
@@ -80,6 +82,10 @@ impl Actor {
         match &person.via {
             Via::Session(_) => Ok(&person.account),
             Via::Token(_, scopes) if has(scopes, scope) => Ok(&person.account),
+            Via::SshKey(_) if scope != TokenScope::Admin => Ok(&person.account),
+            Via::SshKey(_) => {
+                Err(Fault::forbidden("ssh_key.workspaces_only", "An SSH key opens workspaces only. Sign in."))
+            }
             Via::Token(..) => Err(Fault::forbidden(
                 "token.scope_missing",
                 format!("This token does not have the scope {}. Make one that has it, or sign in.", word(scope)),
@@ -104,7 +110,7 @@ impl Actor {
     pub fn session(&self) -> Option<&SessionId> {
         match &self.person()?.via {
             Via::Session(id) => Some(id),
-            Via::Token(..) => None,
+            Via::Token(..) | Via::SshKey(_) => None,
         }
     }
 
@@ -118,6 +124,7 @@ impl Actor {
         match self.person().map(|person| &person.via) {
             Some(Via::Session(id)) => id.as_str(),
             Some(Via::Token(id, _)) => id.as_str(),
+            Some(Via::SshKey(id)) => id.as_str(),
             None => "",
         }
     }
@@ -169,6 +176,7 @@ mod tests {
             (token(&[Write]), [true, true, false]),
             (token(&[Admin]), [false, false, true]),
             (token(&[]), [false, false, false]),
+            (actor(Via::SshKey(SshKeyId::generate(1, &SystemRandom))), [true, true, false]),
             (Actor::anonymous(Origin::default()), [false, false, false]),
             (Actor::server(), [false, false, false]),
         ];

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use darter_api::account::SignUpMode;
+use darter_api::system::SshDoor;
 use darter_core::AppId;
 use serde::Deserialize;
 use url::Url;
@@ -137,6 +138,8 @@ pub struct PlatformConfig {
     /// Packages that every app has without installing: name → version.
     pub built_in_packages: BTreeMap<String, String>,
     pub workspaces: WorkspaceConfig,
+    /// Where workspaces are reached by SSH; absent: nowhere.
+    pub ssh: Option<SshDoor>,
     /// The npm registry that packages are looked up in, e.g. `https://npm.example.org`; empty: none.
     pub npm_registry: String,
     /// A file of certificates in PEM form that is trusted besides the system's own when asking it.
@@ -155,6 +158,7 @@ impl Default for PlatformConfig {
             providers: Vec::new(),
             built_in_packages: BTreeMap::new(),
             workspaces: WorkspaceConfig::default(),
+            ssh: None,
             npm_registry: String::new(),
             npm_certificates: None,
         }

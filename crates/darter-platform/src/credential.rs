@@ -11,7 +11,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use darter_core::{AccountId, Fault, Millis, Random, SessionId};
-use darter_store::{Tx, account, session, token};
+use darter_store::{Tx, account, session, ssh_key, token};
 use dashmap::DashMap;
 use tokio::sync::broadcast;
 
@@ -241,6 +241,7 @@ async fn still_good(platform: &Platform, person: &Person) -> bool {
                 let good = |row: &token::Token| row.id == *id && row.expires_at.is_none_or(|end| end > now);
                 token::list(&mut tx, &person.account).await?.iter().any(good)
             }
+            Via::SshKey(id) => ssh_key::list(&mut tx, &person.account).await?.iter().any(|row| row.id == *id),
         };
         Ok::<_, darter_store::StoreError>(enabled && found)
     };

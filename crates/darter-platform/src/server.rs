@@ -13,6 +13,7 @@ pub fn about(platform: &Platform) -> System {
         apps_domain: platform.config.apps_domain.clone(),
         scheme: platform.config.scheme().to_owned(),
         port: platform.config.port(),
+        ssh: platform.config.ssh.clone(),
     }
 }
 

@@ -27,6 +27,7 @@ pub mod secret;
 pub mod session;
 pub mod setting;
 pub mod snapshot;
+pub mod ssh_key;
 mod store;
 pub mod token;
 pub mod variable;

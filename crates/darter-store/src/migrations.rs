@@ -10,6 +10,7 @@ pub fn all() -> Migrator {
         (2, "apps", include_str!("../migrations/0002_apps.sql")),
         (3, "workspaces", include_str!("../migrations/0003_workspaces.sql")),
         (4, "guesses", include_str!("../migrations/0004_guesses.sql")),
+        (5, "ssh keys", include_str!("../migrations/0005_ssh_keys.sql")),
     ];
     let migrations = steps.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, SqlStr::from_static(sql), false)

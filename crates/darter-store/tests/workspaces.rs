@@ -8,12 +8,13 @@ mod postgres;
 use darter_core::role::Role;
 use darter_core::workspace::port::{Protocol, Visibility};
 use darter_core::workspace::{Depth, Desired, Door, Kept, SnapshotReason, WorkspaceLimits, WorkspaceRest};
-use darter_core::{AccountId, Millis, SessionId, ShareId, SnapshotId, SystemRandom, VisitId, WorkspaceId};
+use darter_core::{AccountId, Millis, SessionId, ShareId, SnapshotId, SshKeyId, SystemRandom, VisitId, WorkspaceId};
 use darter_store::account::{self, Account};
 use darter_store::door::{self, Code, Credential, Visit};
 use darter_store::port::{self, Port, Share};
 use darter_store::session::{self, Session};
 use darter_store::snapshot::{self, Snapshot};
+use darter_store::ssh_key::{self, SshKey};
 use darter_store::workspace::{self, Workspace, WorkspaceFilter};
 use darter_store::workspace_observed::{self, ObservedRow};
 use darter_store::{Store, Tx, workspace_member};
@@ -64,6 +65,59 @@ async fn make(tx: &mut Tx, owner: &AccountId, created_at: Millis) -> Workspace {
     workspace::insert(tx, &row).await.unwrap();
     workspace_member::set(tx, &row.id, owner, (Role::Owner, created_at)).await.unwrap();
     row
+}
+
+async fn a_key_opens_the_workspaces_of_whoever_added_it(store: &Store) {
+    let mut tx = store.write().await.unwrap();
+    let (ours, theirs) = (account(&mut tx, "ours").await, account(&mut tx, "theirs").await);
+    let (made, another) = (make(&mut tx, &ours, 10).await, make(&mut tx, &theirs, 10).await);
+    let print = digest();
+    let key = |account: &AccountId, created_at| SshKey {
+        id: SshKeyId::generate(created_at, &SystemRandom),
+        account: account.clone(),
+        name: "laptop ü".into(),
+        fingerprint: print.clone(),
+        public_key: "ssh-ed25519 AAAA".into(),
+        created_at,
+        last_used_at: None,
+    };
+    let (first, second) = (key(&ours, 1), key(&theirs, 2));
+    ssh_key::insert(&mut tx, &second).await.unwrap();
+    ssh_key::insert(&mut tx, &first).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut twin = store.write().await.unwrap();
+    assert!(ssh_key::insert(&mut twin, &key(&ours, 3)).await.unwrap_err().is_duplicate(), "once in each account");
+    drop(twin);
+
+    let mut tx = store.write().await.unwrap();
+    assert_eq!(ssh_key::list(&mut tx, &ours).await.unwrap(), [first.clone()]);
+    assert_eq!(ssh_key::count(&mut tx, &theirs).await.unwrap(), 1);
+    let holders = async |tx: &mut Tx, id: &WorkspaceId| {
+        let found = ssh_key::holders(tx, id, &print).await.unwrap();
+        found.into_iter().map(|one| (one.key, one.account, one.role)).collect::<Vec<_>>()
+    };
+    let owner = (first.id.clone(), ours.clone(), Role::Owner);
+    assert_eq!(holders(&mut tx, &made.id).await, std::slice::from_ref(&owner), "the same key elsewhere opens nothing");
+    assert_eq!(holders(&mut tx, &another.id).await, [(second.id.clone(), theirs.clone(), Role::Owner)]);
+    assert!(holders(&mut tx, &WorkspaceId::generate(&SystemRandom)).await.is_empty());
+    assert!(ssh_key::holders(&mut tx, &made.id, "").await.unwrap().is_empty());
+    workspace_member::set(&mut tx, &made.id, &theirs, (Role::Viewer, 11)).await.unwrap();
+    let viewer = (second.id.clone(), theirs.clone(), Role::Viewer);
+    assert_eq!(holders(&mut tx, &made.id).await, [owner, viewer.clone()], "who added it first comes first");
+
+    ssh_key::used(&mut tx, &theirs, &first.id, 5).await.unwrap();
+    assert_eq!(ssh_key::list(&mut tx, &ours).await.unwrap()[0].last_used_at, None, "not theirs to use");
+    for (now, last) in [(5, 5), (4, 5), (6, 6)] {
+        ssh_key::used(&mut tx, &ours, &first.id, now).await.unwrap();
+        assert_eq!(ssh_key::list(&mut tx, &ours).await.unwrap()[0].last_used_at, Some(last));
+    }
+    let mut row = account::lookup(&mut tx, &ours).await.unwrap().unwrap();
+    row.disabled = true;
+    account::update(&mut tx, &row).await.unwrap();
+    assert_eq!(holders(&mut tx, &made.id).await, [viewer], "not of somebody who is disabled");
+    assert!(!ssh_key::remove(&mut tx, &theirs, &first.id).await.unwrap());
+    assert!(ssh_key::remove(&mut tx, &theirs, &second.id).await.unwrap());
+    assert!(holders(&mut tx, &made.id).await.is_empty());
 }
 
 async fn workspaces_are_seen_by_members_only(store: &Store) {
@@ -375,6 +429,7 @@ async fn snapshots_belong_to_one_workspace_and_go_with_it(store: &Store) {
 
 async fn every_promise(store: &Store) {
     workspaces_are_seen_by_members_only(store).await;
+    a_key_opens_the_workspaces_of_whoever_added_it(store).await;
     workspaces_page_by_time_and_leave_out_the_recycle_bin(store).await;
     temporary_ones_are_forgotten_and_wishes_are_taken_once(store).await;
     what_was_seen_never_goes_back_and_nothing_runs_after_a_restart(store).await;

@@ -71,7 +71,7 @@ export class Server {
     const server = new Server()
     Object.assign(server, { data, port: await freePort(), admin: await freePort(), log: [], expect })
     const words = ['up', '--data', data, '--listen', `127.0.0.1:${server.port}`, '--admin-listen', `127.0.0.1:${server.admin}`]
-    server.child = spawn(DARTER, [...words, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: environment(env) })
+    server.child = spawn(DARTER, [...words, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: environment({ DARTER_SSH_LISTEN: '127.0.0.1:0', ...env }) })
     server.ended = new Promise((resolve) => server.child.once('exit', (code, signal) => resolve({ code, signal })))
     createInterface(server.child.stderr).on('line', (line) => server.log.push(line))
     server.ready = await new Promise((resolve, reject) => {

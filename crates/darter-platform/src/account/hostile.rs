@@ -15,4 +15,5 @@ pub(crate) fn rules(text: &str) {
         assert!(!name.chars().any(char::is_control), "a name is printable: {name:?}");
     }
     let _ = rules::password(text, &[text]);
+    let _ = super::ssh_keys::parse(text);
 }

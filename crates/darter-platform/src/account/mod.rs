@@ -14,6 +14,7 @@ pub(crate) mod rules;
 mod sessions;
 mod signin;
 pub(crate) mod signup;
+mod ssh_keys;
 mod tokens;
 mod view;
 
@@ -28,6 +29,7 @@ pub use reset::{choose as reset_password, forgot, token as reset_token};
 pub use sessions::{end as end_session, end_others as end_other_sessions, list as sessions};
 pub use signin::{sign_in, sign_out};
 pub use signup::{methods, sign_up};
+pub use ssh_keys::{add as add_ssh_key, list as ssh_keys, remove as remove_ssh_key};
 pub use tokens::{create as create_token, list as tokens, remove as remove_token};
 pub(crate) use view::avatar_url;
 pub(crate) use view::show;

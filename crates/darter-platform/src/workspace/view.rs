@@ -21,7 +21,8 @@ use crate::Platform;
 pub(crate) fn addresses(platform: &Platform, owner_name: &str, id: &WorkspaceId) -> api::Addresses {
     let config = &platform.config;
     let at = |label: &str| format!("{}://{label}-{id}.{}{}", config.scheme(), config.apps_domain, config.port());
-    api::Addresses { editor: at(owner_name), port: at("{{port}}") }
+    let ssh = config.ssh.as_ref().map(|door| format!("ssh://{owner_name}-{id}@{}:{}", door.host, door.port));
+    api::Addresses { editor: at(owner_name), port: at("{{port}}"), ssh }
 }
 
 /// A port's address, with `{{port}}` in the place of its number.

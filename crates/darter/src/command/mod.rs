@@ -12,6 +12,7 @@ mod logs;
 pub mod people;
 mod profile;
 mod secret;
+mod ssh_key;
 mod token;
 mod variable;
 mod workspace;
@@ -98,6 +99,9 @@ pub enum Command {
     /// Personal access tokens
     #[command(subcommand)]
     Token(token::Command),
+    /// Public keys that open one's workspaces by SSH
+    #[command(subcommand)]
+    SshKey(ssh_key::Command),
     /// One's own profile, password, picture
     #[command(subcommand)]
     Profile(profile::Command),
@@ -123,6 +127,7 @@ pub async fn run(command: Command, remote: Remote) -> Result<(), Failure> {
         Command::Dep(command) => command.run(&remote.context()?).await,
         Command::Domain(command) => command.run(&remote.context()?).await,
         Command::Token(command) => command.run(&remote.context()?).await,
+        Command::SshKey(command) => command.run(&remote.context()?).await,
         Command::Profile(command) => command.run(&remote.context()?).await,
         Command::Access(command) => command.run(&remote.context()?).await,
         Command::Admin(command) => command.run(&remote.context()?).await,

@@ -15,6 +15,7 @@ mod reference;
 mod registry;
 mod secret;
 mod server;
+mod ssh;
 mod workspaces;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ pub use provider::Provider;
 pub use reference::reference;
 pub use secret::Secret;
 pub use server::Server;
+pub use ssh::Ssh;
 pub use workspaces::Workspaces;
 
 /// Everything that an operator decides.
@@ -47,6 +49,7 @@ pub struct Config {
     pub gateway: Gateway,
     pub logs: Logs,
     pub workspaces: Workspaces,
+    pub ssh: Ssh,
     /// `[[providers]]`: other places to sign in at.
     pub providers: Vec<Provider>,
 }
@@ -65,6 +68,7 @@ pub const SECTIONS: &[(&str, &str, &[Key])] = &[
         "How many workspaces there may be, what they may use, and when they rest. Owners change what is theirs within the keys that end in `_most`.",
         workspaces::KEYS,
     ),
+    ("ssh", "SSH to workspaces.", ssh::KEYS),
 ];
 
 /// Where settings come from.
@@ -200,6 +204,7 @@ impl Config {
         }
         problems.extend(gateway);
         problems.extend(self.logs.problems());
+        problems.extend(self.ssh.problems());
         problems.extend(provider::problems(&self.providers));
         problems
     }

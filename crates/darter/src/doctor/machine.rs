@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
 use darter_core::{Clock, SystemClock};
+use darter_ssh::HostKey;
 
 use super::{Check, existing};
 use crate::command::output::bytes;
@@ -17,6 +18,8 @@ pub fn checks(loaded: &Loaded) -> Vec<Check> {
     let server = &loaded.config.server;
     let mut checks = vec![disk(loaded), port("port", server.listen)];
     checks.extend(server.admin_address().map(|address| port("admin port", address)));
+    checks.extend(loaded.config.ssh.address().map(|address| port("SSH port", address)));
+    checks.extend(host_key(loaded));
     checks.push(name("console's name", &server.domain));
     checks.push(name("apps' names", &format!("a0000000000.{}", server.apps_domain)));
     checks.push(clock());
@@ -52,6 +55,16 @@ fn port(what: &str, address: SocketAddr) -> Check {
             Check::weak(what, format!("{address}: {error}"), "choose another address, or let the account use it")
         }
     }
+}
+
+/// What clients know the server by, when it takes SSH.
+fn host_key(loaded: &Loaded) -> Option<Check> {
+    loaded.config.ssh.address()?;
+    Some(match HostKey::lookup(&loaded.data) {
+        Ok(Some(key)) => Check::ok("SSH host key", format!("{} (ed25519)", key.fingerprint())),
+        Ok(None) => Check::ok("SSH host key", "`darter up` makes it at its first start"),
+        Err(error) => Check::weak("SSH host key", error.to_string(), "start the check as the server's account"),
+    })
 }
 
 fn name(what: &str, host: &str) -> Check {

@@ -9,7 +9,9 @@ use crate::client::Failure;
 
 /// Starts logging. `filter` as in `info,darter_gateway=debug`.
 pub fn start(filter: &str) -> Result<(), Failure> {
-    let parsed = EnvFilter::try_new(filter).map_err(|error| {
+    // What strangers say at the SSH port is for its library to complain of, not for the operator.
+    let quiet = if filter.contains("russh") { filter.to_owned() } else { format!("{filter},russh=off") };
+    let parsed = EnvFilter::try_new(quiet).map_err(|error| {
         Failure::usage(format!(
             "--log {filter:?} is no filter ({error}). Write e.g. info, or info,darter_engine=debug."
         ))

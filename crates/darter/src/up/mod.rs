@@ -17,6 +17,7 @@ pub mod owner;
 mod packages;
 pub mod parts;
 mod progress;
+mod ssh;
 mod stop;
 mod walls;
 
@@ -95,13 +96,14 @@ async fn serve(
     let _ = rustls::crypto::ring::default_provider().install_default();
     let stop = stop::token()?;
     let (front, admin) = listen(&loaded.config).await?;
+    let ssh = ssh::open(&loaded.config, &loaded.data).await?;
     let port = front.local_addr()?.port();
     let address = loaded.config.server.address(port);
     let config = loaded.config.clone();
     let launcher = launcher.connect().await.map_err(failed)?;
     // A signal during the first start ends it: what is half installed has no name yet.
     let running = tokio::select! {
-        running = Running::start(loaded, launcher.clone(), attendant, port) => running?,
+        running = Running::start(loaded, launcher.clone(), attendant, (port, ssh.as_ref().map(|door| door.shown.clone()))) => running?,
         () = stop.cancelled() => return Ok(()),
     };
     let gateway_config =
@@ -124,6 +126,10 @@ async fn serve(
     tasks.spawn(darter_platform::upkeep::keep_apps(Arc::clone(&running.platform), ended.clone()));
     tasks.spawn(darter_platform::workspace::keep_workspaces(Arc::clone(&running.platform), ended.clone()));
     tasks.spawn(sweep(Arc::clone(&running.platform), ended.clone()));
+    let connected = CancellationToken::new();
+    if let Some(door) = ssh {
+        tasks.spawn(door.serve(Arc::clone(&running.platform), connected.clone()));
+    }
     output::line(&format!("ready {address}"));
 
     let listener = match tls {
@@ -143,6 +149,7 @@ async fn serve(
     };
     gateway.serve(vec![listener], why).await;
     let graceful = stop.is_cancelled();
+    connected.cancel();
     tokio::join!(running.workspaces.shutdown(config.server.drain_ms), running.engine.shutdown(config.server.drain_ms));
     ended.cancel();
     tasks.close();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use darter_api::system::Wall;
+use darter_api::system::{SshDoor, Wall};
 use darter_core::{Clock, Fault, Random, SystemClock, SystemRandom};
 use darter_engine::LocalEngine;
 use darter_engine::workspace::{AttendantProgram, LocalWorkspaces, Setup};
@@ -54,7 +54,7 @@ impl Running {
         loaded: Loaded,
         launcher: LauncherClient,
         attendant: AttendantProgram,
-        port: u16,
+        (port, ssh): (u16, Option<SshDoor>),
     ) -> Result<Self, Failure> {
         let Loaded { data, config, .. } = loaded;
         let seen = walls::look(&launcher, &data).await;
@@ -68,6 +68,7 @@ impl Running {
         let source = Source::new(logs.clone());
         let engine_config = config.engine.config(&data).map_err(|problem| bad_configuration(&[problem]))?;
         let mut platform_config = config.platform(port);
+        platform_config.ssh = ssh;
         platform_config.built_in_packages = packages::built_in();
         platform_config.npm_registry.clone_from(&engine_config.npm_registry);
         platform_config.npm_certificates.clone_from(&engine_config.certificates);

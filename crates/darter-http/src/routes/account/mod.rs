@@ -4,6 +4,7 @@ mod avatar;
 mod identities;
 mod profile;
 mod sessions;
+mod ssh_keys;
 mod tokens;
 
 use std::sync::Arc;
@@ -23,6 +24,8 @@ pub fn router() -> OpenApiRouter<Arc<Platform>> {
         .routes(routes!(sessions::end))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::delete))
+        .routes(routes!(ssh_keys::list, ssh_keys::create))
+        .routes(routes!(ssh_keys::delete))
         .routes(routes!(identities::list))
         .routes(routes!(identities::delete))
 }

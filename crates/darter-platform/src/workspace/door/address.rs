@@ -25,7 +25,7 @@ impl Spot {
 }
 
 /// Reads a label of the apps domain: `<username>-<id>` or `<port>-<id>`. Only the id and a number before it count.
-pub(super) fn spot_of_label(label: &str) -> Option<Spot> {
+pub(crate) fn spot_of_label(label: &str) -> Option<Spot> {
     let (decoration, id) = label.rsplit_once('-')?;
     let digits = !decoration.is_empty() && decoration.bytes().all(|byte| byte.is_ascii_digit());
     let port = decoration.parse().ok().filter(|port| digits && *port != 0);

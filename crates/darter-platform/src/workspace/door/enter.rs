@@ -68,6 +68,8 @@ async fn mint(
         credential: match &person.via {
             Via::Session(id) => Credential::Session(id.clone()),
             Via::Token(id, _) => Credential::Token(id.clone()),
+            // Whoever has a shell in one workspace has no browser at the door of others.
+            Via::SshKey(_) => return Err(closed()),
         },
         path,
         expires_at,

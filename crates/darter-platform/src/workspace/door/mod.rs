@@ -10,6 +10,7 @@ mod page;
 mod redeem;
 mod visit;
 
+pub(crate) use address::spot_of_label;
 pub use address::{Spot, console_address};
 pub use enter::{enter, open};
 pub use page::{keep, status};

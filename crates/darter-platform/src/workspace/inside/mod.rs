@@ -4,6 +4,9 @@
 mod attendant;
 mod files;
 mod sockets;
+pub mod ssh;
+mod stream;
 
 pub use files::{Bytes, Content, Write, archive, change, list, read, unpack, write};
 pub use sockets::{Handshake, Tunnel, exec, terminal};
+pub use stream::Inside;

@@ -5,6 +5,7 @@ mod exec;
 mod manage;
 mod ports;
 mod snapshots;
+mod ssh;
 mod wait;
 
 use std::path::PathBuf;
@@ -80,6 +81,8 @@ pub enum Command {
     },
     /// Run a program in it: `exec WS -- make test`; ends with the program's exit code
     Exec(exec::Exec),
+    /// A shell in it by SSH, or one command: `ssh WS -- make test`
+    Ssh(ssh::Ssh),
     /// Copy files and folders: `cp WS:/home/user/a.txt .`, `cp src WS:/home/user`
     Cp {
         /// A path, or WORKSPACE:PATH
@@ -134,6 +137,7 @@ impl Command {
             Self::Clone { workspace, name, from } => manage::clone(context, &workspace, (name, from)).await,
             Self::Open { workspace, print, port } => manage::open(context, &workspace, (print, port)).await,
             Self::Exec(exec) => exec.run(context).await,
+            Self::Ssh(ssh) => ssh.run(context).await,
             Self::Cp { from, to } => copy::copy(context, &from, &to).await,
             Self::Logs { workspace, follow } => wait::logs(context, &workspace, follow).await,
             Self::Snapshots { workspace } => snapshots::list(context, &workspace).await,

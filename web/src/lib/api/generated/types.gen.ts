@@ -41,6 +41,20 @@ export type Activity = {
 };
 
 /**
+ * `POST /me/ssh-keys`
+ */
+export type AddSshKey = {
+    /**
+     * What it is called; the comment in the line unless told.
+     */
+    name?: string | null;
+    /**
+     * The line of a `.pub` file.
+     */
+    public_key: string;
+};
+
+/**
  * Where it is.
  */
 export type Addresses = {
@@ -52,6 +66,10 @@ export type Addresses = {
      * A port's, with `{{port}}` in the place of its number.
      */
     port: string;
+    /**
+     * What to give to `ssh`: `ssh://ada-k3v9m2p7qa@localhost:7022`. Absent: this server takes no SSH.
+     */
+    ssh?: string | null;
 };
 
 /**
@@ -1219,6 +1237,27 @@ export type PageSnapshot = {
 /**
  * One page. `next` is the `cursor` of the following page; absent on the last.
  */
+export type PageSshKey = {
+    items: Array<{
+        created_at: number;
+        /**
+         * `SHA256:…`, as `ssh-keygen -l` shows it.
+         */
+        fingerprint: string;
+        id: string;
+        /**
+         * `ssh-ed25519`, `ssh-rsa` …
+         */
+        kind: string;
+        last_used_at?: number | null;
+        name: string;
+    }>;
+    next?: string | null;
+};
+
+/**
+ * One page. `next` is the `cursor` of the following page; absent on the last.
+ */
 export type PageToken = {
     items: Array<{
         created_at: number;
@@ -1667,6 +1706,44 @@ export type Snapshot = {
 };
 
 /**
+ * Where workspaces are reached by SSH, and how one knows that it is the right server.
+ */
+export type SshDoor = {
+    /**
+     * `SHA256:…`
+     */
+    fingerprint: string;
+    host: string;
+    /**
+     * As OpenSSH writes it: `ssh-ed25519 AAAA…`
+     */
+    host_key: string;
+    /**
+     * A line for `known_hosts`.
+     */
+    known_hosts: string;
+    port: number;
+};
+
+/**
+ * An SSH public key that opens one's workspaces.
+ */
+export type SshKey = {
+    created_at: number;
+    /**
+     * `SHA256:…`, as `ssh-keygen -l` shows it.
+     */
+    fingerprint: string;
+    id: string;
+    /**
+     * `ssh-ed25519`, `ssh-rsa` …
+     */
+    kind: string;
+    last_used_at?: number | null;
+    name: string;
+};
+
+/**
  * A cold start.
  */
 export type Start = {
@@ -1685,6 +1762,7 @@ export type System = {
      * Start of every address, e.g. `http` and `:7070`.
      */
     scheme: string;
+    ssh?: SshDoor | null;
     version: string;
 };
 
@@ -4231,6 +4309,83 @@ export type SessionDeleteResponses = {
 };
 
 export type SessionDeleteResponse = SessionDeleteResponses[keyof SessionDeleteResponses];
+
+export type SshKeyListData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/ssh-keys';
+};
+
+export type SshKeyListErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type SshKeyListError = SshKeyListErrors[keyof SshKeyListErrors];
+
+export type SshKeyListResponses = {
+    /**
+     * Keys, the newest first
+     */
+    200: PageSshKey;
+};
+
+export type SshKeyListResponse = SshKeyListResponses[keyof SshKeyListResponses];
+
+export type SshKeyCreateData = {
+    body: AddSshKey;
+    path?: never;
+    query?: never;
+    url: '/api/v1/me/ssh-keys';
+};
+
+export type SshKeyCreateErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type SshKeyCreateError = SshKeyCreateErrors[keyof SshKeyCreateErrors];
+
+export type SshKeyCreateResponses = {
+    /**
+     * The key; it works at once
+     */
+    201: SshKey;
+};
+
+export type SshKeyCreateResponse = SshKeyCreateResponses[keyof SshKeyCreateResponses];
+
+export type SshKeyDeleteData = {
+    body?: never;
+    path: {
+        key: string;
+    };
+    query?: never;
+    url: '/api/v1/me/ssh-keys/{key}';
+};
+
+export type SshKeyDeleteErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type SshKeyDeleteError = SshKeyDeleteErrors[keyof SshKeyDeleteErrors];
+
+export type SshKeyDeleteResponses = {
+    /**
+     * It no longer opens anything
+     */
+    204: void;
+};
+
+export type SshKeyDeleteResponse = SshKeyDeleteResponses[keyof SshKeyDeleteResponses];
 
 export type TokenListData = {
     body?: never;
