@@ -3,7 +3,7 @@
 
 use darter_core::WorkspaceId;
 use http::header::{ORIGIN, REFERER};
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
 use super::address;
 use super::doors::Spot;
@@ -52,8 +52,10 @@ fn fetch<'a>(headers: &'a HeaderMap, what: &'static str) -> Option<&'a str> {
 }
 
 fn whence(id: &WorkspaceId, apps_domain: &str, context: &Context, headers: &HeaderMap) -> Whence {
-    if let Some(origin) = text(headers, &ORIGIN) {
-        return if is_own(id, apps_domain, context, origin) { Whence::Own } else { Whence::Foreign };
+    if headers.contains_key(ORIGIN) {
+        // One that is no text, or a second one, is nobody's that we know.
+        let own = |origin: &HeaderValue| origin.to_str().is_ok_and(|origin| is_own(id, apps_domain, context, origin));
+        return if headers.get_all(ORIGIN).iter().all(own) { Whence::Own } else { Whence::Foreign };
     }
     match fetch(headers, "sec-fetch-site") {
         Some("same-origin" | "none") => Whence::Own,
@@ -89,7 +91,7 @@ fn is_browser(headers: &HeaderMap) -> bool {
 mod tests {
     use std::time::Instant;
 
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderName;
 
     use super::*;
     use crate::context::Wants;
