@@ -110,6 +110,7 @@ export const workspaces = {
   'ws.programs': '{n} process or thread||{n} processes and threads',
   'ws.start_title': 'Last start',
   'ws.start_none': 'It has not been started yet.',
+  'wsphase.bundle': 'Look up',
   'ws.from_pool': 'from the pool of started editors',
   'ws.from_empty': 'from nothing, because the pool was empty',
   'ws.from_frozen': 'from the freezer',

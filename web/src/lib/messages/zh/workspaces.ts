@@ -112,6 +112,7 @@ export const workspaces: Record<keyof typeof source, string> = {
   'ws.programs': '{n} 个进程和线程',
   'ws.start_title': '最近一次启动',
   'ws.start_none': '尚未启动过。',
+  'wsphase.bundle': '查询设置',
   'ws.from_pool': '来自预先启动的编辑器池',
   'ws.from_empty': '池为空，从头启动',
   'ws.from_frozen': '从冻结状态恢复',
