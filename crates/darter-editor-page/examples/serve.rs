@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use darter_core::workspace::Depth;
-use darter_editor_page::{Gallery, PageInput, Product, StaticFiles, render};
+use darter_editor_page::{Encoding, Gallery, PageInput, Product, StaticFiles, render};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::body::Incoming;
 use hyper::header::{HeaderValue, UPGRADE};
@@ -36,7 +36,7 @@ async fn main() -> std::io::Result<()> {
     };
     let serve = Arc::new(Serve {
         product: Product::read(&PathBuf::from(root).join("product.json"))?,
-        files: StaticFiles::new(root),
+        files: StaticFiles::vscode(root),
         depth: if depth == "light" { Depth::Light } else { Depth::Full },
         editor: editor.into(),
         attendant: attendant.into(),
@@ -102,7 +102,10 @@ impl Serve {
 
     fn file(&self, path: &str, request: &Request<Incoming>) -> Response<Body> {
         let accepted = request.headers().get("accept-encoding").and_then(|value| value.to_str().ok());
-        let Some(file) = self.files.lookup(path, accepted.is_some_and(|text| text.contains("br"))) else {
+        let Some(file) = self
+            .files
+            .lookup(path, if accepted.is_some_and(|text| text.contains("br")) { &[Encoding::Brotli] } else { &[] })
+        else {
             println!("404 {path}");
             return plain(StatusCode::NOT_FOUND, "no such file");
         };

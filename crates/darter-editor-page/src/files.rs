@@ -11,6 +11,8 @@ pub enum Encoding {
     Plain,
     /// `Content-Encoding: br`.
     Brotli,
+    /// `Content-Encoding: gzip`.
+    Gzip,
 }
 
 impl Encoding {
@@ -20,6 +22,16 @@ impl Encoding {
         match self {
             Self::Plain => None,
             Self::Brotli => Some("br"),
+            Self::Gzip => Some("gzip"),
+        }
+    }
+
+    /// What its file's name has at its end besides the plain one's.
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Brotli => ".br",
+            Self::Gzip => ".gz",
         }
     }
 }
@@ -37,32 +49,41 @@ pub struct StaticFile {
 /// The static files of an installed editor.
 #[derive(Debug, Clone)]
 pub struct StaticFiles {
-    root: PathBuf,
+    /// Starts of paths, and the folders that they mean. All else of the installation is nobody's business.
+    folders: Vec<(String, PathBuf)>,
 }
 
-/// What a page loads; everything else of the installation is nobody's business.
-const FOLDERS: &[&str] = &["out", "node_modules", "extensions", "resources", "light"];
+/// What a page of VS Code loads.
+const VSCODE: &[&str] = &["out", "node_modules", "extensions", "resources", "light"];
 
 impl StaticFiles {
-    /// `root` is the folder of VS Code in the installed environment.
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+    /// Of the folders that these starts of paths mean.
+    #[must_use]
+    pub fn new(folders: Vec<(String, PathBuf)>) -> Self {
+        Self { folders }
     }
 
-    /// The file at this path (as in the address, after the base, percent-decoded), the smallest form that is accepted.
+    /// Those of VS Code, whose folder in the installed environment is `root`.
+    pub fn vscode(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        Self::new(VSCODE.iter().map(|folder| ((*folder).to_owned(), root.join(folder))).collect())
+    }
+
+    /// The file at this path (as in the address, after the base, percent-decoded), in the first form that there is of
+    /// those that are accepted, else plain.
     #[must_use]
-    pub fn lookup(&self, path: &str, accepts_brotli: bool) -> Option<StaticFile> {
-        let relative = plain(path)?;
-        let content_type = content_type(&relative);
-        let file = self.root.join(&relative);
-        if accepts_brotli {
-            let mut packed = file.clone().into_os_string();
-            packed.push(".br");
-            if is_file(Path::new(&packed)) {
-                return Some(StaticFile { path: packed.into(), content_type, encoding: Encoding::Brotli });
-            }
-        }
-        is_file(&file).then_some(StaticFile { path: file, content_type, encoding: Encoding::Plain })
+    pub fn lookup(&self, path: &str, accepted: &[Encoding]) -> Option<StaticFile> {
+        let path = path.trim_start_matches('/');
+        let file = self.folders.iter().find_map(|(start, folder)| {
+            let rest = path.strip_prefix(start.trim_matches('/'))?.strip_prefix('/')?;
+            is_plain(rest).then(|| folder.join(rest))
+        })?;
+        let content_type = content_type(&file);
+        accepted.iter().chain(&[Encoding::Plain]).find_map(|encoding| {
+            let mut form = file.clone().into_os_string();
+            form.push(encoding.ending());
+            is_file(Path::new(&form)).then_some(StaticFile { path: form.into(), content_type, encoding: *encoding })
+        })
     }
 }
 
@@ -70,11 +91,10 @@ fn is_file(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file())
 }
 
-fn plain(path: &str) -> Option<PathBuf> {
-    let path = Path::new(path.trim_start_matches('/'));
-    let known = path.components().next().is_some_and(|first| FOLDERS.iter().any(|name| first.as_os_str() == *name));
-    let safe = path.components().all(|part| matches!(part, Component::Normal(_)));
-    (known && safe && !path.as_os_str().as_encoded_bytes().contains(&0)).then(|| path.to_path_buf())
+fn is_plain(path: &str) -> bool {
+    !path.is_empty()
+        && !path.contains('\0')
+        && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn content_type(path: &Path) -> &'static str {
@@ -110,11 +130,14 @@ mod tests {
         for name in ["a.js", "a.js.br", "b.css"] {
             std::fs::write(root.path().join("out").join(name), name).unwrap();
         }
-        let files = StaticFiles::new(root.path());
-        let found = |path: &str, brotli| files.lookup(path, brotli).map(|file| (file.encoding, file.content_type));
-        assert_eq!(found("out/a.js", true), Some((Encoding::Brotli, "text/javascript; charset=utf-8")));
-        assert_eq!(found("/out/a.js", false), Some((Encoding::Plain, "text/javascript; charset=utf-8")));
-        assert_eq!(found("out/b.css", true), Some((Encoding::Plain, "text/css; charset=utf-8")));
+        let files = StaticFiles::vscode(root.path());
+        let found = |path: &str, accepted: &[Encoding]| {
+            files.lookup(path, accepted).map(|file| (file.encoding, file.content_type))
+        };
+        let both = [Encoding::Brotli, Encoding::Gzip];
+        assert_eq!(found("out/a.js", &both), Some((Encoding::Brotli, "text/javascript; charset=utf-8")));
+        assert_eq!(found("/out/a.js", &[Encoding::Gzip]), Some((Encoding::Plain, "text/javascript; charset=utf-8")));
+        assert_eq!(found("out/b.css", &both), Some((Encoding::Plain, "text/css; charset=utf-8")));
     }
 
     #[test]
@@ -123,9 +146,21 @@ mod tests {
         std::fs::create_dir(root.path().join("out")).unwrap();
         std::fs::write(root.path().join("secret"), "s").unwrap();
         std::os::unix::fs::symlink("../secret", root.path().join("out/link")).unwrap();
-        let files = StaticFiles::new(root.path());
-        for path in ["secret", "out/../secret", "/../secret", "out/link", "out", "", "/", "out/a\0b", "bin/x"] {
-            assert_eq!(files.lookup(path, true), None, "{path:?}");
+        let files = StaticFiles::vscode(root.path());
+        for path in [
+            "secret",
+            "out/../secret",
+            "/../secret",
+            "out/link",
+            "out",
+            "",
+            "/",
+            "out/",
+            "out//secret",
+            "out/a\0b",
+            "bin/x",
+        ] {
+            assert_eq!(files.lookup(path, &[Encoding::Brotli]), None, "{path:?}");
         }
     }
 }

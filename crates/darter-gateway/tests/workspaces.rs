@@ -7,7 +7,7 @@ mod support;
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -45,16 +45,19 @@ struct World {
     signed_out: Mutex<bool>,
     closed: Mutex<bool>,
     file: Mutex<PathBuf>,
+    changed: AtomicBool,
 }
 
 struct Editor(PathBuf);
 
 impl Front for Editor {
     fn page(&self, ask: &PageAsk<'_>) -> Option<Page> {
-        (ask.path == "/").then(|| Page {
+        let kept = if ask.path == "/kept" { vec!["/home/user/.own".to_owned()] } else { Vec::new() };
+        ["/", "/kept"].contains(&ask.path).then(|| Page {
             html: format!("<title>editor of {} with {}</title>", ask.authority, ask.assets),
             content_security_policy: "default-src 'self'".into(),
             wakes: Some(Door::Editor),
+            unless: kept,
         })
     }
 
@@ -69,6 +72,14 @@ impl Front for Editor {
 
     fn digest(&self) -> &str {
         "d1"
+    }
+
+    fn leads(&self, path: &str) -> Option<&str> {
+        (path == "/way").then_some("/kept")
+    }
+
+    fn seal(&self) -> Option<[u8; 32]> {
+        Some([7; 32])
     }
 
     fn credential(&self) -> Option<&str> {
@@ -101,6 +112,10 @@ impl Doors for World {
 
     fn is_public(&self, _id: &WorkspaceId, port: u16) -> bool {
         port == 8080 && !*self.closed.lock().unwrap()
+    }
+
+    fn wants_tls(&self, _id: &WorkspaceId, port: u16) -> bool {
+        port == 8443
     }
 
     fn is_valid(&self, spot: &Spot, token: &str) -> bool {
@@ -138,6 +153,10 @@ impl Doors for World {
             return Err(Fault::new(Kind::RateLimited, "workspace.queued", "Place 7.").retry_after(4));
         }
         Ok(())
+    }
+
+    async fn has_any(&self, _id: &WorkspaceId, _paths: &[String]) -> Result<bool, Fault> {
+        Ok(self.changed.load(Ordering::SeqCst))
     }
 
     async fn connect(&self, _id: &WorkspaceId, door: Door) -> Result<Connection, Fault> {
@@ -457,4 +476,31 @@ async fn the_pages_own_questions_are_answered_by_the_platform() {
     }
     assert_eq!(world.inputs.load(Ordering::SeqCst), 1);
     assert!(world.connected.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_kept_page_is_answered_here_until_its_owner_has_changed_their_own() {
+    let (house, world) = house().await;
+    let way = ask(&house, HOST, "/way", IN).await;
+    assert_eq!((way.status, way.header("location")), (303, "/kept"));
+    let kept = ask(&house, HOST, "/kept", IN).await;
+    assert!(kept.status == 200 && kept.text().contains("editor of"), "{kept:?}");
+    assert_eq!((world.woken.load(Ordering::SeqCst), world.connected.lock().unwrap().len()), (1, 0));
+    world.changed.store(true, Ordering::SeqCst);
+    let theirs = ask(&house, HOST, "/kept", IN).await;
+    assert!(theirs.text().starts_with("GET /kept"), "{theirs:?}");
+    assert_eq!(*world.connected.lock().unwrap(), [Door::Editor]);
+}
+
+#[tokio::test]
+async fn the_page_gets_what_it_seals_its_secrets_with_and_nobody_else_does() {
+    let (house, _) = house().await;
+    let post = |headers: &str| {
+        house.send(format!("POST /mint-key HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 0\r\n{headers}\r\n"))
+    };
+    let minted = post(&format!("{IN}{OWN}")).await;
+    assert_eq!((minted.status, minted.body.as_ref()), (200, [7; 32].as_slice()));
+    assert_eq!(minted.header("cache-control"), "no-store");
+    assert_eq!(post(OWN).await.status, 401);
+    assert_eq!(post(&format!("{IN}Origin: http://eve-bbcdefghjk.darter-apps.localhost\r\n")).await.status, 403);
 }

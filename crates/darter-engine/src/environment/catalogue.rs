@@ -16,7 +16,7 @@ use super::contract::{Environments, InstalledEnvironment};
 use super::disk::{self, About, Layer, RECORD};
 use super::install::{self, Failed, Install};
 use super::progress::{InstallEvent, InstallState, Progress};
-use super::recipe::{Memory, Words};
+use super::recipe::{Memory, Prerendered, Words};
 use super::record::Record;
 use super::source::{Kit, Kits};
 use crate::local::layout::remove_tree;
@@ -58,15 +58,22 @@ pub struct Listed {
     pub state: State,
 }
 
-/// What the gateway renders an editor's page from.
+/// What the gateway answers for an editor by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EditorPage {
-    /// VS Code's folder on this machine: `product.json` and the static files.
-    pub folder: PathBuf,
     /// Names the static files: environments that extend the same one share a browser's cache.
     pub digest: String,
-    /// Where the editor keeps its data in the home.
-    pub data: String,
+    pub content: PageContent,
+}
+
+/// Where an editor's page comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageContent {
+    /// It is rendered from VS Code's folder on this machine (`product.json` and the static files); `data` is where the
+    /// editor keeps its own in the home.
+    Vscode { folder: PathBuf, data: String },
+    /// The install has kept it. Starts of addresses' paths, and the folders on this machine that they mean.
+    Prerendered { page: Prerendered, file: PathBuf, files: Vec<(String, PathBuf)> },
 }
 
 struct Present {
@@ -336,12 +343,20 @@ impl Environments for Catalogue {
     fn page(&self, name: &EnvironmentName) -> Option<EditorPage> {
         let slots = self.slots();
         let about = &slots.get(name)?.present.as_ref()?.about;
-        let layer = &about.editor_layer;
-        Some(EditorPage {
-            folder: layer.tree(self.root()).join(about.editor.page.as_ref()?),
-            digest: layer.digest.clone(),
-            data: about.editor.data.clone().unwrap_or_default(),
-        })
+        let (layer, editor) = (&about.editor_layer, &about.editor);
+        let tree = layer.tree(self.root());
+        let content = match (&editor.page, &editor.prerendered) {
+            (Some(folder), _) => {
+                PageContent::Vscode { folder: tree.join(folder), data: editor.data.clone().unwrap_or_default() }
+            }
+            (None, Some(page)) => PageContent::Prerendered {
+                page: page.clone(),
+                file: tree.join(&page.file),
+                files: editor.files.iter().map(|(start, folder)| (start.clone(), tree.join(folder))).collect(),
+            },
+            (None, None) => return None,
+        };
+        Some(EditorPage { digest: layer.digest.clone(), content })
     }
 
     fn static_files(&self, digest: &str) -> Option<PathBuf> {

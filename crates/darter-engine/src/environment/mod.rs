@@ -15,10 +15,10 @@ mod recipe;
 mod record;
 mod source;
 
-pub use catalogue::{Catalogue, EditorPage, Listed, State};
+pub use catalogue::{Catalogue, EditorPage, Listed, PageContent, State};
 pub use contract::*;
 pub use progress::{InstallEvent, InstallState};
-pub use recipe::{Language, Memory, Words};
+pub use recipe::{Language, Memory, Prerendered, Words};
 
 use darter_sandbox::{Bind, LauncherClient};
 

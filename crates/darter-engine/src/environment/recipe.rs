@@ -144,8 +144,26 @@ pub struct Editor {
     pub warm: bool,
     /// Its pages' root in the environment (VS Code's folder), for the static files.
     pub page: Option<String>,
+    /// A page of it that the install has kept, so that opening it waits for nothing inside.
+    pub prerendered: Option<Prerendered>,
+    /// Start of an address's path → folder of the environment with the files that it names.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
     /// Where it keeps its own data in the home.
     pub data: Option<String>,
+}
+
+/// A page that is the same for everybody, until somebody changes their own copy of the editor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prerendered {
+    /// The path of its address. `/` leads there.
+    pub at: String,
+    /// Where the install left it in the environment.
+    pub file: String,
+    /// Paths inside: when one of them exists, the editor's own server answers.
+    #[serde(default)]
+    pub unless: Vec<String>,
 }
 
 fn descriptor() -> i32 {
@@ -191,6 +209,8 @@ impl Recipe {
         let inside = self.files.values().chain(self.patch.iter().map(|patch| &patch.file));
         let inside = inside.chain(self.npm.iter().map(|npm| &npm.into)).chain(self.pip.iter().map(|pip| &pip.into));
         let inside = inside.chain(self.download.values().flat_map(|download| download.files.values()));
+        let pages = self.editor.iter().flat_map(|editor| editor.prerendered.iter().map(|page| &page.file));
+        let inside = inside.chain(pages).chain(self.editor.iter().flat_map(|editor| editor.files.values()));
         let beside = self.files.keys().chain(self.npm.iter().map(|npm| &npm.lock));
         let beside = beside.chain(self.pip.iter().map(|pip| &pip.requirements));
         if let Some(bad) = inside.chain(beside).chain(&self.trim).find(|path| !is_plain(path)) {

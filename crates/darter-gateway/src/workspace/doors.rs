@@ -30,6 +30,14 @@ pub struct WorkspaceRoute {
 pub trait Front: Send + Sync + 'static {
     /// The page at this path, when it is one that the gateway renders. `None`: the editor's server answers.
     fn page(&self, ask: &PageAsk<'_>) -> Option<Page>;
+    /// Where this path leads, when it is only a way to the page.
+    fn leads(&self, _path: &str) -> Option<&str> {
+        None
+    }
+    /// What the page seals its secrets with in the browser: the same for the workspace for ever, and nobody else's.
+    fn seal(&self) -> Option<[u8; 32]> {
+        None
+    }
     /// A file of the environment that is the same for every tenant.
     fn file(&self, path: &str, accepted: Accepted) -> Option<StaticFile>;
     /// The shared host's folder for these files, `assets.<apps domain>/<digest>/…`.
@@ -65,6 +73,8 @@ pub struct Page {
     pub content_security_policy: String,
     /// Whether the page needs the editor's own server, which is woken while the browser loads.
     pub wakes: Option<Door>,
+    /// Paths inside: when one of them exists, the page is not this one, and the editor's server answers.
+    pub unless: Vec<String>,
 }
 
 /// Encodings that a client takes.
@@ -119,6 +129,8 @@ pub trait Doors: Send + Sync + 'static {
     fn assets(&self, digest: &str) -> Option<Arc<dyn Front>>;
     /// May everybody reach this port?
     fn is_public(&self, id: &WorkspaceId, port: u16) -> bool;
+    /// Does what listens there want TLS?
+    fn wants_tls(&self, id: &WorkspaceId, port: u16) -> bool;
     /// Is this an unexpired token for this spot?
     fn is_valid(&self, spot: &Spot, token: &str) -> bool;
     /// A fresh token for the holder of this visit, if it still holds.
@@ -131,6 +143,8 @@ pub trait Doors: Send + Sync + 'static {
     fn enter(&self, to: &str) -> String;
     /// Starts or thaws it for this door; returns when that has begun.
     async fn wake(&self, id: &WorkspaceId, door: Door) -> Result<(), Fault>;
+    /// Is there any of these paths inside? Wakes it.
+    async fn has_any(&self, id: &WorkspaceId, paths: &[String]) -> Result<bool, Fault>;
     /// Connects to a door, which wakes it.
     async fn connect(&self, id: &WorkspaceId, door: Door) -> Result<Connection, Fault>;
     /// Somebody did something.

@@ -9,6 +9,7 @@ mod doors;
 mod files;
 mod guard;
 pub(crate) mod hostile;
+mod inward;
 mod none;
 mod own;
 mod proof;
@@ -143,10 +144,16 @@ async fn here(
     route: &WorkspaceRoute,
     request: &Request<Incoming>,
 ) -> Result<Option<Response<ReplyBody>>, Problem> {
+    let path = request.uri().path();
+    if let (&Method::POST, "/mint-key", Some(seal)) = (request.method(), path, route.front.seal()) {
+        return Ok(Some(sealing(seal)));
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(None);
     }
-    let path = request.uri().path();
+    if let Some(to) = route.front.leads(path) {
+        return Ok(Some(redirect(to)));
+    }
     if let Some(file) = route.front.file(path, accepted(request.headers())) {
         return Ok(Some(files::send(&file, request.method()).await?));
     }
@@ -164,6 +171,9 @@ async fn here(
     if let Some(door) = page.wakes {
         inner.doors.wake(&route.id, door).await?;
     }
+    if !page.unless.is_empty() && inner.doors.has_any(&route.id, &page.unless).await? {
+        return Ok(None);
+    }
     inner.doors.touch(&route.id, Signal::Input);
     let mut answer = Response::new(ReplyBody::whole(page.html));
     let headers = answer.headers_mut();
@@ -173,6 +183,15 @@ async fn here(
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
     Ok(Some(answer))
+}
+
+/// What VS Code's page asks for (`POST /mint-key`) to seal its secrets with.
+fn sealing(seal: [u8; 32]) -> Response<ReplyBody> {
+    let mut answer = Response::new(ReplyBody::whole(seal.to_vec()));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
 }
 
 fn accepted(headers: &HeaderMap) -> Accepted {

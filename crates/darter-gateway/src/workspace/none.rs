@@ -27,6 +27,9 @@ impl Doors for NoWorkspaces {
     fn is_public(&self, _id: &WorkspaceId, _port: u16) -> bool {
         false
     }
+    fn wants_tls(&self, _id: &WorkspaceId, _port: u16) -> bool {
+        false
+    }
     fn is_valid(&self, _spot: &Spot, _token: &str) -> bool {
         false
     }
@@ -43,6 +46,9 @@ impl Doors for NoWorkspaces {
         "/".into()
     }
     async fn wake(&self, _id: &WorkspaceId, _door: Door) -> Result<(), Fault> {
+        none()
+    }
+    async fn has_any(&self, _id: &WorkspaceId, _paths: &[String]) -> Result<bool, Fault> {
         none()
     }
     async fn connect(&self, _id: &WorkspaceId, _door: Door) -> Result<Connection, Fault> {

@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 
 use super::doors::{Connection, WorkspaceRoute};
 use super::proof::Proof;
-use super::{cookie, door, tunnel};
+use super::{cookie, door, inward, tunnel};
 use crate::context::Context;
 use crate::page::Problem;
 use crate::phase::upgrade::Upgrade;
@@ -56,7 +56,8 @@ pub(super) async fn forward(
     let connection = inner.doors.connect(&way.route.id, way.door).await?;
     let path = request.uri().path().to_owned();
     prepare(&mut request, context, &way, upgrade.is_some())?;
-    let (mut reply, lease) = exchange(inner, connection, request, way.door).await?;
+    let tls = matches!(way.door, Door::Port(port) if inner.doors.wants_tls(&way.route.id, port));
+    let (mut reply, lease) = exchange(inner, connection, request, (way.door, tls)).await?;
     answer::clean(reply.headers_mut(), &inner.config.apps_domain);
     keep_platform_cookies_out(reply.headers_mut());
     match upgrade {
@@ -97,20 +98,21 @@ async fn exchange(
     inner: &Arc<Inner>,
     connection: Connection,
     request: Request<Incoming>,
-    door: Door,
+    (door, tls): (Door, bool),
 ) -> Result<(Response<Incoming>, Lease), Problem> {
     let lease: Lease = Arc::from(connection.lease);
     let asked = async {
         let mut builder = http1::Builder::new();
         builder.max_buf_size(MAX_HEAD);
-        let (mut sender, driver) = builder.handshake(TokioIo::new(connection.stream)).await?;
+        let stream = inward::open(connection.stream, tls).await?;
+        let (mut sender, driver) = builder.handshake(TokioIo::new(stream)).await?;
         let kept = Arc::clone(&lease);
         inner.tasks.spawn(async move {
             // How it ends is seen by whoever reads the answer.
             let _ = driver.with_upgrades().await;
             drop(kept);
         });
-        sender.send_request(request).await
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(sender.send_request(request).await?)
     };
     match tokio::time::timeout(HEAD_DEADLINE, asked).await {
         Ok(Ok(reply)) => Ok((reply, lease)),

@@ -44,6 +44,7 @@ pub struct WorkspaceSide {
     pub pass_key: PassKey,
     /// What editors' words are made from.
     editor_key: [u8; 32],
+    seal_key: [u8; 32],
     plates: DashMap<WorkspaceId, Arc<Doorplate>>,
     watchers: DashMap<WorkspaceId, watch::Sender<u64>>,
     /// Clones whose homes are not whole yet, and whose they will be.
@@ -65,6 +66,7 @@ impl WorkspaceSide {
             vault,
             pass_key: PassKey::derive(master),
             editor_key: blake3::derive_key("darter 2026-11 words of editors", master),
+            seal_key: blake3::derive_key("darter 2026-11 seals of editors' pages", master),
             plates: DashMap::new(),
             watchers: DashMap::new(),
             filling: Arc::default(),
@@ -93,6 +95,11 @@ impl WorkspaceSide {
         let own = self.filling.iter().filter(|one| one.value() == owner).count();
         let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
         (count(own), count(self.filling.len()))
+    }
+
+    /// What the page of a workspace's editor seals its secrets with in the browser.
+    pub fn page_seal(&self, id: &WorkspaceId) -> [u8; 32] {
+        *blake3::keyed_hash(&self.seal_key, id.as_str().as_bytes()).as_bytes()
     }
 
     /// The workspace of a host's id.

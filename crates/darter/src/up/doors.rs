@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use darter_core::workspace::Door;
-use darter_core::workspace::port::Visibility;
+use darter_core::workspace::port::{Protocol, Visibility};
 use darter_core::{Fault, WorkspaceId};
 use darter_engine::workspace::Signal as Sign;
 use darter_gateway::{Connection, Doors, Entry, Front, Signal, Spot, WorkspaceRoute};
 use darter_platform::Platform;
 use darter_platform::workspace::{self, Doorplate, door};
 
-use super::front::{Pages, Resident, Whole};
+use super::front::{Pages, Resident};
 
 /// The platform's workspaces as the gateway sees them.
 pub struct Entrance {
@@ -22,12 +22,17 @@ pub struct Entrance {
 impl Entrance {
     /// What the gateway answers itself for this workspace's editor.
     fn front(&self, id: &WorkspaceId, plate: &Doorplate) -> Arc<dyn Front> {
-        let page = self.platform.workspaces.environments.page(&plate.environment);
-        let rendered = page.and_then(|page| {
-            let port_address = workspace::port_address(&self.platform, id);
-            self.pages.vscode(&page, Resident { name: plate.name.clone(), depth: plate.depth, port_address })
-        });
-        rendered.unwrap_or_else(|| Arc::new(Whole(format!("token {}", self.platform.workspaces.editor_token(id)))))
+        let workspaces = &self.platform.workspaces;
+        self.pages.front(
+            workspaces.environments.page(&plate.environment),
+            Resident {
+                name: plate.name.clone(),
+                depth: plate.depth,
+                port_address: workspace::port_address(&self.platform, id),
+                credential: format!("token {}", workspaces.editor_token(id)),
+                seal: workspaces.page_seal(id),
+            },
+        )
     }
 }
 
@@ -57,6 +62,11 @@ impl Doors for Entrance {
         plate.is_some_and(|plate| plate.ports.get(&port).is_some_and(|(seen, _)| *seen == Visibility::Public))
     }
 
+    fn wants_tls(&self, id: &WorkspaceId, port: u16) -> bool {
+        let plate = self.platform.workspaces.plate(id);
+        plate.is_some_and(|plate| plate.ports.get(&port).is_some_and(|(_, speaks)| *speaks == Protocol::Https))
+    }
+
     fn is_valid(&self, spot: &Spot, token: &str) -> bool {
         let (key, now) = (&self.platform.workspaces.pass_key, self.platform.clock.now());
         key.verify(token, (&spot.id, spot.port.map_or(Door::Editor, Door::Port)), now).is_some()
@@ -81,6 +91,10 @@ impl Doors for Entrance {
     async fn wake(&self, id: &WorkspaceId, door: Door) -> Result<(), Fault> {
         // The connection itself is not needed: its bytes would wait where the page's will.
         self.connect(id, door).await.map(|_| ())
+    }
+
+    async fn has_any(&self, id: &WorkspaceId, paths: &[String]) -> Result<bool, Fault> {
+        workspace::inside::has_any(&self.platform, id, paths).await
     }
 
     async fn connect(&self, id: &WorkspaceId, door: Door) -> Result<Connection, Fault> {

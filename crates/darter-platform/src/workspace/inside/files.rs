@@ -51,6 +51,19 @@ fn request<B>(method: &str, target: &str, body: B) -> Result<Request<B>, Fault> 
     request.body(body).map_err(Fault::internal)
 }
 
+/// Is there any of these paths? For the door, which has let somebody in already; wakes the workspace.
+pub async fn has_any(platform: &Platform, id: &WorkspaceId, paths: &[String]) -> Result<bool, Fault> {
+    for path in paths {
+        let asked = request("GET", &target("stat", &[("path", path)]), Empty::<bytes::Bytes>::new())?;
+        match send(platform, id, asked).await {
+            Ok(_) => return Ok(true),
+            Err(fault) if fault.code == "file.not_found" => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(false)
+}
+
 /// Whoever enters may read and write: a shell could do it too. What only reads needs a credential that only reads.
 async fn opened(platform: &Platform, actor: &Actor, id: &WorkspaceId, scope: TokenScope) -> Result<(), Fault> {
     Opened::read_as(platform, actor, id, (Action::Edit, scope)).await.map(|_| ())

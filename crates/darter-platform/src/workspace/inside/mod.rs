@@ -7,6 +7,6 @@ mod sockets;
 pub mod ssh;
 mod stream;
 
-pub use files::{Bytes, Content, Write, archive, change, list, read, unpack, write};
+pub use files::{Bytes, Content, Write, archive, change, has_any, list, read, unpack, write};
 pub use sockets::{Handshake, Tunnel, exec, terminal};
 pub use stream::Inside;
