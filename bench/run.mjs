@@ -1,8 +1,8 @@
 // `make bench`: every row of SPECIFICATION.md, ours beside the other's in the same run, as one table.
 // It measures; it never judges: the exit code is 0 whatever the figures are.
-// Usage: node bench/run.mjs --darter <binary> --node <node 24> [--quick] [--out <file>]
+// Usage: node bench/run.mjs --darter <binary> --node <node 24> [--quick] [--only apps|workspaces] [--out <file>]
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { get, others, wrk } from './load.mjs'
@@ -15,6 +15,7 @@ const { values: options } = parseArgs({
     node: { type: 'string', default: process.execPath },
     out: { type: 'string', default: 'bench/results/latest.md' },
     quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: 'apps,workspaces' },
   },
 })
 const times = (count) => (options.quick ? Math.max(3, Math.ceil(count / 10)) : count)
@@ -172,16 +173,20 @@ async function editors() {
   let server = await Server.start(options.darter, data, both)
   server.signIn('bench-editors')
   await workspaces.installed(server)
-  await attempt('workspaces, pool filled', () => workspaces.withPool(server, { row, ms, times }))
+  const tools = { row, ms, times }
+  await attempt('workspaces, pool filled', () => workspaces.withPool(server, tools))
+  await attempt('workspaces, Chromium', () => workspaces.withBrowser(server, tools))
+  const kept = process.env.DARTER_CACHE ?? tmpdir()
+  await attempt('workspaces, JupyterHub', () => workspaces.besideJupyterHub(server, tools, { cache: kept, node: options.node }))
   await server.stop()
   server = await Server.start(options.darter, data, { ...both, DARTER_WORKSPACES_POOL_MOST: '0', DARTER_WORKSPACES_POOL_LEAST: '0' })
   server.signIn('bench-editors-empty')
-  await attempt('workspaces, pool empty', () => workspaces.withoutPool(server, { row, ms, times }))
+  await attempt('workspaces, pool empty', () => workspaces.withoutPool(server, tools))
   await server.stop()
   Server.remove(data)
 }
 
-async function main() {
+async function apps() {
   const data = Server.newData()
   let server = await Server.start(options.darter, data)
   server.signIn('bench')
@@ -197,10 +202,15 @@ async function main() {
   await attempt('stopped, pool empty', () => withoutPool(server))
   await server.stop()
   Server.remove(data)
-  await attempt('workspaces', editors)
   const many = Server.newData()
   await attempt('1,000 apps', () => thousand(many, {}))
   Server.remove(many)
+}
+
+async function main() {
+  const wanted = options.only.split(',')
+  if (wanted.includes('apps')) await attempt('apps', apps)
+  if (wanted.includes('workspaces')) await attempt('workspaces', editors)
 }
 
 function table() {

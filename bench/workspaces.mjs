@@ -1,6 +1,8 @@
 // Rows of workspaces: how soon an editor answers, from every state; what a workspace costs; many at once.
 // What is asked is VS Code's own server (`/version`) and the page, through the gateway, as a browser's request arrives.
 import { readFileSync, readdirSync } from 'node:fs'
+import { clicks, withPassword } from './browser.mjs'
+import { spawns } from './jupyterhub.mjs'
 import { get } from './load.mjs'
 import { median, now, percentile, sleep } from './server.mjs'
 
@@ -115,16 +117,33 @@ function pss(pids) {
   }, 0)
 }
 
-/** What one workspace costs that nobody looks at. On a server without a pool: whatever is new is the workspace's. */
+/** Processes of this workspace: those below the sandbox whose attendant is new. */
+function attendants(server) {
+  return descendants(server.child.pid).filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('/darter/attendant')
+    } catch {
+      return false
+    }
+  })
+}
+
+/** What a workspace costs that nobody looks at, beside four others of its kind. On a server without a pool. */
 export async function memory(server, depth) {
-  const before = new Set(descendants(server.child.pid))
-  const workspace = await create(server, `memory ${depth}`, 'vscode', depth)
-  await answers(server, workspace, depth === 'full' ? '/version' : '/', now())
-  await state(server, workspace, 'running')
-  await sleep(3000)
-  const bytes = pss(descendants(server.child.pid).filter((pid) => !before.has(pid)))
-  await gone(server, workspace)
-  return bytes
+  const before = new Set(attendants(server))
+  const made = []
+  for (let turn = 0; turn < 5; turn++) {
+    const workspace = await create(server, `memory ${depth} ${turn}`, 'vscode', depth)
+    await answers(server, workspace, depth === 'full' ? '/version' : '/', now())
+    await state(server, workspace, 'running')
+    made.push(workspace)
+  }
+  await sleep(5000)
+  const each = attendants(server).filter((pid) => !before.has(pid))
+  if (each.length !== made.length) throw new Error(`${each.length} attendants of ${made.length} workspaces`)
+  const bytes = each.map((pid) => pss([pid, ...descendants(pid)]))
+  for (const workspace of made) await gone(server, workspace)
+  return median(bytes)
 }
 
 /** `count` workspaces within a minute: how long each took until its page, and how many failed. */
@@ -150,9 +169,29 @@ export async function withPool(server, { row, ms, times }) {
   row('create → page answers, p50', ms(median(await creations(server, { ...vscode, path: '/' }))), '', '60 ms', '15 ms')
   const jupyter = { environment: 'jupyter', count: times(10), settle: 3500, path: '/lab' }
   row("create → JupyterLab's page, pool filled, p50", ms(median(await creations(server, jupyter))), '', '150 ms', '50 ms')
+  row("create → JupyterLab's own server answers, pool filled, p50", ms(median(await creations(server, { ...jupyter, path: '/api/status' }))), '', '', '')
   row('frozen → its server answers, p50', ms(median(await wakes(server, { rest: 'frozen', count: times(10) }))), '', '20 ms', '5 ms')
   const { failed, p99 } = await rush(server, times(100))
   row(`${times(100)} workspaces created within a minute: failed / p99 until the page`, `${failed} / ${ms(p99)}`, '', '0 / –', '0 / 5 s')
+}
+
+/** Rows of a person with a browser. */
+export async function withBrowser(server, { row, ms, times }) {
+  await withPassword(server, 'bench-editors')
+  for (const [depth, aims] of [['full', '2.5 / 1.2 s'], ['light', '2 / 1 s']]) {
+    const took = await clicks(server, 'bench-editors', depth, times(10), () => sleep(2500))
+    row(`click → file tree of a new ${depth} workspace in Chromium, cache cold / warm, p50`, `${ms(median(took.cold))} / ${ms(median(took.warm))}`, '', '3.5 / 2.5 s', aims)
+  }
+}
+
+/** The row of JupyterHub: the page, and the server itself, which is what a spawn waits for there. */
+export async function besideJupyterHub(server, { row, ms, times }, { cache, node }) {
+  const theirs = median(await spawns(cache, node, times(10)))
+  const jupyter = { environment: 'jupyter', count: times(10), settle: 3500 }
+  for (const [what, path] of [['/lab', '/lab'], ['its server', '/api/status']]) {
+    const ours = median(await creations(server, { ...jupyter, path }))
+    row(`create → ${what} ÷ JupyterHub's spawn → /lab`, `${(ours / theirs).toFixed(2)} (${ms(ours)})`, ms(theirs), '0.3', '0.1')
+  }
 }
 
 /** Rows of a server without one. */
@@ -163,7 +202,8 @@ export async function withoutPool(server, { row, ms, times }) {
   row('stopped → its server answers, pool empty, p50', ms(median(await wakes(server, { rest: 'stopped', count }))), '', '600 ms', '300 ms')
   const jupyter = { environment: 'jupyter', count, settle: 300, path: '/lab' }
   row("create → JupyterLab's page, pool empty, p50", ms(median(await creations(server, jupyter))), '', '400 ms', '200 ms')
+  row("create → JupyterLab's own server answers, pool empty, p50", ms(median(await creations(server, { ...jupyter, path: '/api/status' }))), '', '', '')
   const mb = (bytes) => `${(bytes / 1e6).toFixed(0)} MB`
-  row('memory (PSS) of a full workspace, no browser', mb(await memory(server, 'full')), '', '60 MB', '40 MB')
-  row('memory (PSS) of a light workspace, no browser', mb(await memory(server, 'light')), '', '20 MB', '6 MB')
+  row('memory (PSS) of a full workspace, no browser, one of five', mb(await memory(server, 'full')), '', '60 MB', '40 MB')
+  row('memory (PSS) of a light workspace, no browser, one of five', mb(await memory(server, 'light')), '', '20 MB', '6 MB')
 }

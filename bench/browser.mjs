@@ -1,0 +1,82 @@
+// What a person waits for: from the click that makes a workspace until VS Code shows its files, in Chromium on the same
+// machine as the server. A context of its own has a cold cache; a second workspace in it finds the editor's files there.
+import { spawnSync } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { now } from './server.mjs'
+
+// The end-to-end tests bring the driver.
+const { chromium } = createRequire(new URL('../tests/e2e/package.json', import.meta.url))('playwright-core')
+
+const FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
+]
+const PASSWORD = 'a dragonfly at rest'
+const PATIENCE = 60_000
+
+export async function launch() {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS, headless: true })
+}
+
+/** Gives the account a password, so that it can sign in as a person does. */
+export async function withPassword(server, name) {
+  const made = spawnSync(server.binary, ['account', 'reset-password', name, '--json', '--data', server.data])
+  if (made.status !== 0) throw new Error(`account reset-password: ${made.stderr}`)
+  const { token } = JSON.parse(made.stdout)
+  const answer = await fetch(`http://127.0.0.1:${server.port}/api/v1/auth/password/reset`, {
+    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ token, new: PASSWORD }),
+  })
+  if (!answer.ok) throw new Error(`password reset: ${answer.status} ${await answer.text()}`)
+}
+
+async function signedIn(browser, server, name) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, permissions: [] })
+  const page = await context.newPage()
+  page.setDefaultTimeout(PATIENCE)
+  await page.goto(`http://darter.localhost:${server.port}/sign-in`)
+  await page.getByLabel('User name or e-mail').fill(name)
+  await page.locator('input[type=password]').fill(PASSWORD)
+  await page.keyboard.press('Enter')
+  await page.waitForURL((url) => !url.pathname.startsWith('/sign-in'))
+  return { context, page }
+}
+
+/** One workspace by the dialog; milliseconds from its last click until the file tree of its editor is there. */
+async function click(context, page, server, depth) {
+  await page.goto(`http://darter.localhost:${server.port}/workspaces`)
+  await page.getByRole('button', { name: 'New workspace' }).first().click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByRole('radio', { name: depth === 'light' ? /^Light/ : /^Full/ }).check({ force: true })
+  const opened = context.waitForEvent('page', { timeout: PATIENCE })
+  const began = now()
+  await dialog.getByRole('button', { name: 'Create', exact: false }).click()
+  const editor = await opened
+  await editor.locator('.explorer-folders-view [role=treeitem]').first().waitFor({ timeout: PATIENCE })
+  const took = now() - began
+  await editor.close()
+  const { items } = await server.api('GET', '/workspaces')
+  for (const { id } of items) {
+    await server.api('DELETE', `/workspaces/${id}`)
+    await server.api('DELETE', `/workspaces/${id}/purge`)
+  }
+  return took
+}
+
+/** Cold and warm times of so many visits. */
+export async function clicks(server, name, depth, count, settle) {
+  const browser = await launch()
+  const took = { cold: [], warm: [] }
+  try {
+    for (let turn = 0; turn < count; turn++) {
+      const { context, page } = await signedIn(browser, server, name)
+      for (const cache of ['cold', 'warm']) {
+        await settle()
+        took[cache].push(await click(context, page, server, depth))
+      }
+      await context.close()
+    }
+  } finally {
+    await browser.close()
+  }
+  return took
+}
