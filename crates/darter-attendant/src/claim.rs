@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::answer::{self, Answer};
 use crate::attendant::Attendant;
-use crate::editor::Recipe;
+use crate::editor::{self, Recipe};
 use crate::fault::Fault;
 use crate::params::Params;
 
@@ -46,6 +46,9 @@ pub(crate) fn claim(attendant: &Arc<Attendant>, params: &Params) -> Answer {
     }
     if *attendant.claim.get_or_init(|| claim.clone()) != claim {
         return Err(Fault::new("claim.conflict", "this sandbox is claimed already, and not like that"));
+    }
+    if claim.editor.is_none() {
+        editor::let_go(attendant);
     }
     attendant.changed.notify_waiters();
     answer::done()

@@ -177,6 +177,14 @@ fn go_on(attendant: &Arc<Attendant>, recipe: &Recipe) {
     }
 }
 
+/// Ends an editor that waits warm: the claim has no use for one, and it takes as much memory as everything else together.
+pub(crate) fn let_go(attendant: &Attendant) {
+    let inner = attendant.editor.lock();
+    if let (State::Warm, Some(pid)) = (inner.state, inner.pid) {
+        signal::group(pid, Signal::KILL);
+    }
+}
+
 fn launch(attendant: &Arc<Attendant>, recipe: &Recipe, warm: bool) -> Result<(), Fault> {
     environment::check(&recipe.argv, &recipe.variables)?;
     let cwd = recipe.cwd.as_ref().unwrap_or(&attendant.home);

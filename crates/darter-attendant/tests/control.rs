@@ -108,6 +108,15 @@ async fn a_warm_editor_is_told_whose_it_is() {
 }
 
 #[tokio::test]
+async fn a_warm_editor_that_the_claim_does_not_want_is_ended() {
+    let attendant = Attendant::start();
+    attendant.post("/v1/editor/warm", &json!({"editor": recipe()})).await;
+    assert_eq!(editor(&attendant).await, "warm");
+    assert_eq!(attendant.post("/v1/claim", &json!({"workspace": "w1234567890"})).await.status, 200);
+    eventually("it has ended", async || editor(&attendant).await == "ended").await;
+}
+
+#[tokio::test]
 async fn an_editor_that_ignores_the_signal_is_killed() {
     let attendant = Attendant::start();
     let stubborn = json!({"argv": ["sh", "-c", "trap '' TERM; echo up; while :; do sleep 1; done"], "ready": "up"});
