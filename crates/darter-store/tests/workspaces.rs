@@ -90,7 +90,7 @@ async fn a_key_opens_the_workspaces_of_whoever_added_it(store: &Store) {
     drop(twin);
 
     let mut tx = store.write().await.unwrap();
-    assert_eq!(ssh_key::list(&mut tx, &ours).await.unwrap(), [first.clone()]);
+    assert_eq!(ssh_key::list(&mut tx, &ours).await.unwrap(), std::slice::from_ref(&first));
     assert_eq!(ssh_key::count(&mut tx, &theirs).await.unwrap(), 1);
     let holders = async |tx: &mut Tx, id: &WorkspaceId| {
         let found = ssh_key::holders(tx, id, &print).await.unwrap();
