@@ -37,14 +37,19 @@ export async function makeScene(server, { packages = [] } = {}) {
   await server.api('DELETE', `/apps/${old.id}`)
   await server.api('POST', '/invitations', { email: 'grace@example.org' })
   await server.api('POST', '/me/tokens', { name: 'laptop', scopes: ['read', 'write'] })
-  const reset = JSON.parse(server.cli(['account', 'reset-password', 'ada', '--json', '--data', server.data]))
-  await server.tryApi('POST', '/auth/password/reset', { token: reset.token, new: PASSWORD })
+  await givePassword(server, 'ada')
   return app
 }
 
-export async function signIn(page, server) {
+/** An account that the command line made has no password yet. */
+export async function givePassword(server, name) {
+  const reset = JSON.parse(server.cli(['account', 'reset-password', name, '--json', '--data', server.data]))
+  await server.tryApi('POST', '/auth/password/reset', { token: reset.token, new: PASSWORD })
+}
+
+export async function signIn(page, server, name = 'ada') {
   await page.goto(`${server.url}/sign-in`)
-  await page.getByLabel(/User name or e-mail|用户名或/).fill('ada')
+  await page.getByLabel(/User name or e-mail|用户名或/).fill(name)
   await page.locator('input[type=password]').fill(PASSWORD)
   await page.keyboard.press('Enter')
   await page.waitForURL((url) => !url.pathname.startsWith('/sign-in'))

@@ -2,7 +2,7 @@
 // It must never touch a process that it did not start, and never let a warning in the server's log pass unseen.
 import { strict as assert } from 'node:assert'
 import { spawn, spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,8 +13,9 @@ import { descendants, leftovers, lives } from './traces.mjs'
 export const DARTER = process.env.DARTER_BIN ?? 'darter'
 const ROOT = process.getuid() === 0
 const ACCOUNT = 7070
-/** Installed runtimes are kept between runs: a first start takes seconds, a hundred of them minutes. */
+/** Installed runtimes and environments are kept between runs: a first start takes seconds, an editor minutes. */
 const SHARED = join('/var/tmp', `darter-e2e-${process.getuid()}`)
+const KEPT = ['runtimes', 'environments']
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -40,19 +41,33 @@ function freePort() {
   })
 }
 
-/** The environment of a command: nothing of the developer's own Darter. */
+/** The environment of a command: nothing of the developer's own Darter but where this machine finds packages. */
 export function environment(extra = {}) {
-  const own = Object.entries(process.env).filter(([name]) => !/^DARTER_|^NODE_(OPTIONS|TEST)/.test(name))
+  const registries = /^DARTER_ENGINE_(REGISTRY|REGISTRY_HOSTS|PYPI|CERTIFICATES)$/
+  const own = Object.entries(process.env).filter(([name]) => registries.test(name) || !/^DARTER_|^NODE_(OPTIONS|TEST)/.test(name))
   // Hundreds of megabytes: a test that needs an environment says so.
   const without = { DARTER_ENGINE_ENVIRONMENTS: '' }
   return { ...Object.fromEntries(own), ...without, DARTER_ENGINE_DOWNLOADS: join(SHARED, 'downloads'), ...extra }
+}
+
+/** Where pip on this machine finds packages, as the engine is told: a mirror's private address is reached only by name. */
+export function pythonIndex() {
+  if (process.env.DARTER_ENGINE_PYPI) return {}
+  const folder = mkdtempSync(join(tmpdir(), 'darter-e2e-pip-'))
+  const words = ['-m', 'pip', 'download', '-vvv', '--no-deps', '--no-cache-dir', '--dest', folder, 'six']
+  const { stdout } = spawnSync('python3', words, { encoding: 'utf8', timeout: 120_000 })
+  rmSync(folder, { recursive: true, force: true })
+  const index = /\(from (https?:\/\/\S+)\/six\/\)/.exec(stdout ?? '')?.[1]
+  if (!index) return {}
+  const hosts = new Set([...stdout.matchAll(/https:\/\/([^/\s:]+)\//g)].map(([, host]) => host))
+  return { DARTER_ENGINE_PYPI: index, DARTER_ENGINE_REGISTRY_HOSTS: [...hosts].join(',') }
 }
 
 export class Server {
   static #data = new Set()
 
   /** A new data directory with the runtime of an earlier run in it, if there was one. */
-  static newData() {
+  static newData({ environments = false } = {}) {
     const data = mkdtempSync(join(tmpdir(), 'darter-e2e-'))
     mkdirSync(join(SHARED, 'downloads'), { recursive: true, mode: 0o755 })
     if (ROOT) {
@@ -60,16 +75,16 @@ export class Server {
       chownSync(join(SHARED, 'downloads'), ACCOUNT, ACCOUNT)
     }
     chmodSync(data, 0o700)
-    if (existsSync(join(SHARED, 'runtimes'))) {
-      assert.equal(spawnSync('cp', ['-al', join(SHARED, 'runtimes'), data]).status, 0)
+    for (const kind of environments ? KEPT : ['runtimes']) {
+      if (existsSync(join(SHARED, kind))) assert.equal(spawnSync('cp', ['-al', join(SHARED, kind), data]).status, 0)
     }
     Server.#data.add(data)
     return data
   }
 
-  static async start({ data = Server.newData(), args = [], env = {}, expect = [] } = {}) {
+  static async start({ data = Server.newData(), args = [], env = {}, expect = [], port } = {}) {
     const server = new Server()
-    Object.assign(server, { data, port: await freePort(), admin: await freePort(), log: [], expect })
+    Object.assign(server, { data, port: port ?? (await freePort()), admin: await freePort(), log: [], expect })
     const words = ['up', '--data', data, '--listen', `127.0.0.1:${server.port}`, '--admin-listen', `127.0.0.1:${server.admin}`]
     server.child = spawn(DARTER, [...words, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: environment({ DARTER_SSH_LISTEN: '127.0.0.1:0', ...env }) })
     server.ended = new Promise((resolve) => server.child.once('exit', (code, signal) => resolve({ code, signal })))
@@ -113,6 +128,13 @@ export class Server {
         ...headers,
       },
     })
+  }
+
+  /** Sends bytes as they are. */
+  async put(path, body) {
+    const headers = { host: `darter.localhost:${this.port}`, authorization: `Bearer ${this.token}`, 'content-type': 'application/octet-stream' }
+    const answer = await call(this.port, `/api/v1${path}`, { method: 'PUT', body, headers })
+    assert(answer.status < 400, `PUT ${path}: ${answer.status} ${answer.text}`)
   }
 
   /** Makes an account on the data directory beside the running server, as an operator does. */
@@ -181,12 +203,35 @@ export class Server {
     assert.deepEqual(unlisted.map(({ text }) => text), [], 'unlisted warnings in the log of the server')
   }
 
+  /** Waits until environments are installed; on a machine that has none yet this takes minutes. */
+  async installed(names) {
+    for (const name of names) {
+      await until(`${name} is installed`, async () => {
+        const { state, trouble } = await this.api('GET', `/environments/${name}`)
+        assert.notEqual(state, 'broken', trouble?.message)
+        return state === 'installed'
+      }, 1_500)
+    }
+    Server.#keep(this.data, 'environments')
+  }
+
+  /** Keeps what was installed for later runs, as whole folders. What is new replaces what an older version left. */
+  static #keep(data, kind) {
+    const [from, to] = [join(data, kind), join(SHARED, kind)]
+    if (!existsSync(from)) return
+    const fresh = mkdtempSync(join(SHARED, `${kind}-`))
+    assert.equal(spawnSync('cp', ['-al', `${from}/.`, fresh]).status, 0)
+    const { uid, gid, mode } = statSync(from)
+    chownSync(fresh, uid, gid)
+    chmodSync(fresh, mode & 0o777)
+    rmSync(to, { recursive: true, force: true })
+    renameSync(fresh, to)
+  }
+
   /** Keeps the installed runtime for later runs, and removes every data directory. */
   static cleanUp() {
     for (const data of Server.#data) {
-      if (!existsSync(join(SHARED, 'runtimes')) && existsSync(join(data, 'runtimes'))) {
-        spawnSync('cp', ['-al', join(data, 'runtimes'), join(SHARED, 'runtimes')])
-      }
+      if (!existsSync(join(SHARED, 'runtimes'))) Server.#keep(data, 'runtimes')
       rmSync(data, { recursive: true, force: true, maxRetries: 3 })
     }
   }
