@@ -22,6 +22,12 @@ async fn files_are_read_and_written_by_the_attendant_alone() {
     until(&ada, &id, |now| now["observed"]["state"] == "running").await;
     test.workspaces.attends(|head, body| {
         let line = head.lines().next().unwrap();
+        if line.starts_with("PUT /v1/files?") {
+            return match head.contains("if-match: \"old\"") {
+                true => (412, json!({ "error": { "code": "file.changed" } }).to_string().into_bytes()),
+                false => (200, json!({ "type": "file", "etag": "\"new\"" }).to_string().into_bytes()),
+            };
+        }
         (200, format!("{line}|{}", String::from_utf8_lossy(body).replace("\r\n", " ")).into_bytes())
     });
     let read = ada.get(&path(&id, "/files?path=/home/user/a%20b%22%0A.txt")).await;
@@ -33,7 +39,13 @@ async fn files_are_read_and_written_by_the_attendant_alone() {
     let archive = ada.get(&path(&id, "/archive?path=/home/user/src&format=zip")).await;
     assert!(archive.header("content-disposition").contains("src.zip"));
     let written = put(&ada, &path(&id, "/files?path=/a&mode=755"), b"hello").await;
-    assert_eq!(written.status, 204, "{written:?}");
+    assert_eq!((written.status, written.header("etag")), (204, "\"new\""), "{written:?}");
+    for (tag, expected) in [("\"old\"", (409, "file.changed")), ("any", (400, "request.if_match_invalid"))] {
+        let late = ada.request("PUT", &format!("/api/v1{}", path(&id, "/files?path=/a"))).header("if-match", tag);
+        let late =
+            ada.send(late.header("content-type", "application/octet-stream").body(Body::from("x")).unwrap()).await;
+        assert_eq!((late.status, late.code()), expected, "{late:?}");
+    }
     assert_eq!(put(&ada, &path(&id, "/archive?path=/a"), b"hello").await.status, 204);
     let made = ada.post(&path(&id, "/files"), json!({ "operation": "mkdir", "path": "/home/user/x" })).await;
     assert_eq!(made.status, 204, "{made:?}");
