@@ -11,6 +11,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::workspace::WorkspaceConfig;
+use crate::workspace::snapshot::SnapshotStore;
 
 /// More apps for one account are refused.
 pub const APPS_PER_ACCOUNT_MOST: u32 = 1_000_000;
@@ -140,6 +141,8 @@ pub struct PlatformConfig {
     pub workspaces: WorkspaceConfig,
     /// Where workspaces are reached by SSH; absent: nowhere.
     pub ssh: Option<SshDoor>,
+    /// Where the data of snapshots is kept.
+    pub snapshots: SnapshotStore,
     /// The npm registry that packages are looked up in, e.g. `https://npm.example.org`; empty: none.
     pub npm_registry: String,
     /// A file of certificates in PEM form that is trusted besides the system's own when asking it.
@@ -159,6 +162,7 @@ impl Default for PlatformConfig {
             built_in_packages: BTreeMap::new(),
             workspaces: WorkspaceConfig::default(),
             ssh: None,
+            snapshots: SnapshotStore::default(),
             npm_registry: String::new(),
             npm_certificates: None,
         }
@@ -236,6 +240,7 @@ impl PlatformConfig {
             wrong("mail.username", "a user name needs a password and the other way round".into(), "set both or none");
         }
         problems.extend(self.workspaces.validate());
+        problems.extend(self.snapshots.validate());
         problems.extend(self.providers.iter().enumerate().flat_map(|(index, one)| provider_problems(index, one)));
         for (index, one) in self.providers.iter().enumerate() {
             if self.providers[..index].iter().any(|other| other.id == one.id) {

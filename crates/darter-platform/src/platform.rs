@@ -82,7 +82,7 @@ impl Platform {
             workspaces: WorkspaceSide::new(
                 parts.workspaces,
                 parts.environments,
-                (workspace::vault(&parts.data), &master),
+                (workspace::vault(&parts.data, &parts.config.snapshots)?, &master),
             ),
             apps: Apps::new(parts.logs, &master, (parts.resolver, packages), now),
             tasks: TaskTracker::new(),

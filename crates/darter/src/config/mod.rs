@@ -16,6 +16,7 @@ mod registry;
 mod secret;
 mod server;
 mod ssh;
+mod snapshots;
 mod workspaces;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ pub use reference::reference;
 pub use secret::Secret;
 pub use server::Server;
 pub use ssh::Ssh;
+pub use snapshots::Snapshots;
 pub use workspaces::Workspaces;
 
 /// Everything that an operator decides.
@@ -50,6 +52,7 @@ pub struct Config {
     pub logs: Logs,
     pub workspaces: Workspaces,
     pub ssh: Ssh,
+    pub snapshots: Snapshots,
     /// `[[providers]]`: other places to sign in at.
     pub providers: Vec<Provider>,
 }
@@ -69,6 +72,7 @@ pub const SECTIONS: &[(&str, &str, &[Key])] = &[
         workspaces::KEYS,
     ),
     ("ssh", "SSH to workspaces.", ssh::KEYS),
+    ("snapshots", "Where the data of workspaces' snapshots is kept.", snapshots::KEYS),
 ];
 
 /// Where settings come from.

@@ -18,6 +18,7 @@ impl Config {
             mail: mail(&self.mail),
             providers: self.providers.iter().map(provider).collect(),
             workspaces: self.workspaces.config(),
+            snapshots: self.snapshots.config(),
             ..PlatformConfig::default()
         }
     }

@@ -70,6 +70,7 @@ pub fn run(sources: &Sources, out: Output) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut checks = runtime.block_on(walls(launcher, &place));
     checks.extend(machine::checks(&loaded));
+    checks.extend(runtime.block_on(store(&loaded)));
     out.list(&checks, &["check", "state", "what was seen", "what to do"], |check| {
         let state = match check.state {
             State::Ok => "ok",
@@ -101,6 +102,23 @@ async fn walls(launcher: Result<Launcher, darter_sandbox::LaunchError>, place: &
             what_to_do: "start as root, or allow user namespaces to this account".into(),
         }],
     }
+}
+
+/// Does the bucket of the snapshots answer? Nothing to say when there is none.
+async fn store(loaded: &Loaded) -> Option<Check> {
+    let config = loaded.config.snapshots.config();
+    if !config.remote() {
+        return None;
+    }
+    let name = "snapshots' bucket";
+    Some(match darter_platform::workspace::snapshot::answers(&config).await {
+        Ok(()) => Check::ok(name, format!("{} answers", config.bucket)),
+        Err(error) => Check::weak(
+            name,
+            format!("{}: {error}", config.bucket),
+            "correct [snapshots], or the bucket's rights: no snapshot can be made or restored until then",
+        ),
+    })
 }
 
 fn verdict(checks: &[Check], loaded: &Loaded, out: Output) -> Result<(), Failure> {

@@ -17,6 +17,7 @@ use serde_json::json;
 use super::manifest::Manifest;
 use super::pack::Packer;
 use super::take::take;
+use super::unkept;
 use super::vault::Part;
 use crate::audit::{Change, record};
 use crate::workspace::access::{Opened, not_found};
@@ -194,6 +195,6 @@ pub(super) async fn sweep(platform: &Platform, id: &WorkspaceId) -> Result<(), F
         // A manifest that cannot be read may need anything: then nothing goes.
         chunks.extend(Manifest::load(vault, id, name).await?.chunks());
     }
-    vault.sweep(id, Part::Manifest, manifests).await.map_err(Fault::internal)?;
-    vault.sweep(id, Part::Chunk, chunks).await.map_err(Fault::internal)
+    vault.sweep(id, Part::Manifest, manifests).await.map_err(unkept)?;
+    vault.sweep(id, Part::Chunk, chunks).await.map_err(unkept)
 }

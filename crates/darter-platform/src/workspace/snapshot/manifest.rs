@@ -8,9 +8,9 @@ use darter_core::{Fault, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::damaged;
 use super::room::Room;
 use super::vault::{Part, Vault};
+use super::{damaged, unkept, unread};
 
 /// Entries that are written before somebody else has a turn.
 const AT_ONCE: usize = 10_000;
@@ -110,13 +110,13 @@ impl Manifest {
                 tokio::task::yield_now().await;
             }
         }
-        vault.put(id, Part::Manifest, bytes).await.map_err(Fault::internal)
+        vault.put(id, Part::Manifest, bytes).await.map_err(unkept)
     }
 
     /// Reads it again.
     pub async fn load(vault: &Vault, id: &WorkspaceId, name: &str) -> Result<Self, Fault> {
         let reading = Room::reading().await?;
-        let bytes = vault.get(id, Part::Manifest, name).await.map_err(damaged)?;
+        let bytes = vault.get(id, Part::Manifest, name).await.map_err(unread)?;
         let room = Room::of(bytes.len()).await?;
         let parsed = tokio::task::spawn_blocking(move || {
             let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());

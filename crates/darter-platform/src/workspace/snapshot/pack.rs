@@ -1,16 +1,21 @@
 //! Cuts the bytes of all files, one after the other, into chunks where their content says so: a byte that is put in moves
 //! one cut and not all, and a thousand small files are not a thousand chunks.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use darter_core::{Fault, WorkspaceId};
 use fastcdc::v2020::FastCDC;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::manifest::{Item, Slice};
-use super::vault::{Part, Vault};
+use super::unkept;
+use super::vault::{Part, Vault, name_of};
 
 /// Smallest, usual and largest chunk.
 const CHUNK: (u32, u32, u32) = (256 << 10, 1 << 20, 4 << 20);
+/// Chunks on their way at a time: what they hold is the memory that a snapshot takes.
+const UNDER_WAY: usize = 4;
 
 /// Bytes on their way into the vault.
 pub(super) struct Packer<'a> {
@@ -19,13 +24,25 @@ pub(super) struct Packer<'a> {
     buffer: Vec<u8>,
     /// Whose bytes the buffer holds: item, how many.
     waiting: VecDeque<(usize, usize)>,
-    /// What the disk had to take.
+    /// Chunks on their way.
+    sending: FuturesUnordered<BoxFuture<'a, std::io::Result<u64>>>,
+    /// Chunks of this snapshot, sent or on their way.
+    sent: HashSet<String>,
+    /// What the store had to take.
     pub stored: u64,
 }
 
 impl<'a> Packer<'a> {
     pub fn new(vault: &'a Vault, id: &'a WorkspaceId) -> Self {
-        Self { vault, id, buffer: Vec::new(), waiting: VecDeque::new(), stored: 0 }
+        Self {
+            vault,
+            id,
+            buffer: Vec::new(),
+            waiting: VecDeque::new(),
+            sending: FuturesUnordered::new(),
+            sent: HashSet::new(),
+            stored: 0,
+        }
     }
 
     /// Takes the next bytes of an item.
@@ -46,6 +63,16 @@ impl<'a> Packer<'a> {
         while !self.buffer.is_empty() {
             self.cut(items).await?;
         }
+        self.wait(0).await
+    }
+
+    /// Until at most so many are on their way.
+    async fn wait(&mut self, most: usize) -> Result<(), Fault> {
+        while self.sending.len() > most {
+            if let Some(stored) = self.sending.next().await {
+                self.stored += stored.map_err(unkept)?;
+            }
+        }
         Ok(())
     }
 
@@ -53,8 +80,12 @@ impl<'a> Packer<'a> {
         let first = FastCDC::new(&self.buffer, CHUNK.0, CHUNK.1, CHUNK.2).next();
         let length = first.map_or(self.buffer.len(), |chunk| chunk.length);
         let chunk: Vec<u8> = self.buffer.drain(..length).collect();
-        let (name, stored) = self.vault.put(self.id, Part::Chunk, chunk).await.map_err(full)?;
-        self.stored += stored;
+        let name = name_of(&chunk);
+        if self.sent.insert(name.clone()) {
+            self.wait(UNDER_WAY - 1).await?;
+            let (vault, id, name) = (self.vault, self.id, name.clone());
+            self.sending.push(Box::pin(async move { vault.keep(id, Part::Chunk, (&name, chunk)).await }));
+        }
         let mut offset = 0;
         while offset < length {
             let Some((index, count)) = self.waiting.front_mut() else { break };
@@ -69,12 +100,4 @@ impl<'a> Packer<'a> {
         }
         Ok(())
     }
-}
-
-fn full(error: std::io::Error) -> Fault {
-    if error.kind() == std::io::ErrorKind::StorageFull {
-        let message = "The server's disk is full, so the snapshot was not made. Ask the operator to make room.";
-        return Fault::new(darter_core::Kind::Unavailable, "server.disk_full", message).retry_after(60);
-    }
-    Fault::internal(error)
 }

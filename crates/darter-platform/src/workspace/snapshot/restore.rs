@@ -15,7 +15,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::manifest::{Item, Manifest, Slice, place};
 use super::vault::{Part, Vault};
-use super::{damaged, make, not_found, nothing_there};
+use super::{damaged, make, not_found, nothing_there, unread};
 use crate::workspace::access::Opened;
 use crate::workspace::wake;
 use crate::{Actor, Platform};
@@ -133,7 +133,7 @@ impl<'a> Bytes<'a> {
 
     pub async fn of(&mut self, slice: &Slice) -> Result<&[u8], Fault> {
         if self.name != slice.0 {
-            self.chunk = self.vault.get(self.id, Part::Chunk, &slice.0).await.map_err(damaged)?;
+            self.chunk = self.vault.get(self.id, Part::Chunk, &slice.0).await.map_err(unread)?;
             self.name.clone_from(&slice.0);
         }
         let (from, to) = (slice.1 as usize, slice.1 as usize + slice.2 as usize);

@@ -172,7 +172,7 @@ mod tests {
 
     async fn taken(bytes: impl AsyncRead + Send + 'static, before: &Manifest, most: u64) -> Fault {
         let folder = tempfile::tempdir().unwrap();
-        let (vault, id) = (Vault::new(folder.path().to_owned()), WorkspaceId::generate(&SystemRandom));
+        let (vault, id) = (Vault::on_disk(folder.path().to_owned()), WorkspaceId::generate(&SystemRandom));
         let stream = SnapshotStream { bytes: Box::pin(bytes), lease: None };
         take(stream, (before, most), &mut Packer::new(&vault, &id)).await.err().unwrap()
     }

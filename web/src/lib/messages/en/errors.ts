@@ -124,6 +124,7 @@ export const errors = {
   'error.workspace.silent': 'The workspace does not answer. It may be busy; try again, or restart it.',
   'error.workspace.unreachable': 'The workspace cannot be reached. Try again, or restart it.',
   'error.file.changed': 'This file was changed since it was read. Read it again, and decide which of the two to keep.',
+  'error.snapshot.store_unreachable': 'The store of snapshots does not answer. Nothing was lost; try again later.',
   'error.snapshot.not_found': 'This snapshot is gone.',
   'error.environment.in_use': 'Workspaces of this environment are running. Put them to sleep first.',
   'error.environment.unknown': 'This server has no such environment.',

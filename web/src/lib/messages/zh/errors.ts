@@ -125,6 +125,7 @@ export const errors: Record<keyof typeof source, string> = {
   'error.workspace.silent': '工作区没有响应，可能正忙；请重试或重启。',
   'error.workspace.unreachable': '无法连接工作区，请重试或重启。',
   'error.file.changed': '读取之后此文件已被更改。请重新读取，并决定保留哪一个。',
+  'error.snapshot.store_unreachable': '快照存储没有响应。数据没有丢失；请稍后再试。',
   'error.snapshot.not_found': '此快照已不存在。',
   'error.environment.in_use': '有使用此环境的工作区正在运行。请先让它们休眠。',
   'error.environment.unknown': '此服务器没有该环境。',
