@@ -15,8 +15,8 @@ mod reference;
 mod registry;
 mod secret;
 mod server;
-mod ssh;
 mod snapshots;
+mod ssh;
 mod workspaces;
 
 use std::path::{Path, PathBuf};
@@ -35,8 +35,8 @@ pub use provider::Provider;
 pub use reference::reference;
 pub use secret::Secret;
 pub use server::Server;
-pub use ssh::Ssh;
 pub use snapshots::Snapshots;
+pub use ssh::Ssh;
 pub use workspaces::Workspaces;
 
 /// Everything that an operator decides.

@@ -116,7 +116,13 @@ impl Bucket {
 
     /// Asks for the first name in it. Changes nothing.
     pub async fn answers(&self) -> io::Result<()> {
-        self.store.list(Some(&self.prefix)).next().await.transpose().map(drop).map_err(told)
+        let Some(Err(error)) = self.store.list(Some(&self.prefix)).next().await else { return Ok(()) };
+        // A listing that is refused does not tell that; a question for one object does.
+        let one = self.store.head(&self.prefix.clone().join("nothing")).await;
+        Err(match one {
+            Err(refused @ (Error::PermissionDenied { .. } | Error::Unauthenticated { .. })) => told(refused),
+            Ok(_) | Err(_) => told(error),
+        })
     }
 }
 
