@@ -82,5 +82,12 @@ fn read(path: &Path) -> Result<String, Failure> {
         std::fs::File::open(path).and_then(|file| file.take(LONGEST).read_to_string(&mut text))
     };
     read.map_err(|error| Failure::usage(format!("{} cannot be read: {error}.", path.display())))?;
+    // The server would refuse it too, but a secret must not even be sent.
+    if text.contains("PRIVATE KEY") {
+        let path = path.display();
+        return Err(Failure::usage(format!(
+            "{path} is a private key, and was not sent. Name the file that ends in .pub."
+        )));
+    }
     Ok(text)
 }

@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 
 use clap::Args;
+use darter_api::account::SshKey;
 use darter_api::system::{SshDoor, System};
 use darter_api::workspace::Workspace;
 use serde_json::json;
@@ -48,6 +49,7 @@ impl Ssh {
             context.out.value(&json!({ "host": target.alias, "config": block }), |_| block.clone());
             return Ok(());
         }
+        some_key(context).await?;
         let mut ssh = std::process::Command::new("ssh");
         ssh.args(target.options());
         // `--` parts options for ssh from the command; without it all words are the command.
@@ -56,6 +58,17 @@ impl Ssh {
         let error = ssh.exec();
         let what = format!("`ssh` cannot be started: {error}. Install it (openssh-client), or use `darter ws exec`.");
         Err(Failure::new(Exit::Failed, what))
+    }
+}
+
+/// Without a key of the account's, `ssh` could only say "Permission denied". A token that may not look lets it try.
+async fn some_key(context: &Context) -> Result<(), Failure> {
+    match context.api.list::<SshKey>("/me/ssh-keys").await {
+        Ok(keys) if keys.is_empty() => {
+            let what = "Your account has no SSH key yet. Add yours with `darter ssh-key add`, or in the console.";
+            Err(Failure::new(Exit::Failed, what))
+        }
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

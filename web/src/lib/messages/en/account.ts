@@ -75,6 +75,7 @@ export const account = {
   'sshk.new': 'Add key',
   'sshk.key': 'Public key',
   'sshk.key_hint': 'The one line of a .pub file, such as ~/.ssh/id_ed25519.pub. Never the private key.',
+  'sshk.private': 'That was a private key. It is secret, so it was not sent. Paste the one line of the file that ends in .pub.',
   'sshk.name': 'Name',
   'sshk.name_example': 'Laptop',
   'sshk.none_title': 'No SSH keys',

@@ -77,6 +77,7 @@ export const account: Record<keyof typeof source, string> = {
   'sshk.new': '添加密钥',
   'sshk.key': '公钥',
   'sshk.key_hint': '.pub 文件中的那一行，例如 ~/.ssh/id_ed25519.pub。切勿粘贴私钥。',
+  'sshk.private': '这是私钥，属于机密，未被发送。请粘贴以 .pub 结尾的文件中的那一行。',
   'sshk.name': '名称',
   'sshk.name_example': '笔记本电脑',
   'sshk.none_title': '没有 SSH 密钥',
