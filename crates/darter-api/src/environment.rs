@@ -30,6 +30,8 @@ pub struct Environment {
     pub extends: Option<String>,
     /// Whether it came with the server; the others are the operator's own.
     pub shipped: bool,
+    /// Workspaces of it can open light; the others always open full.
+    pub light: bool,
     pub state: EnvironmentState,
     /// Names exactly what is installed.
     #[serde(default)]

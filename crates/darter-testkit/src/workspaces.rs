@@ -237,6 +237,7 @@ impl Environments for FakeWorkspaces {
             translations: BTreeMap::new(),
             extends: None,
             shipped: true,
+            light: name == "vscode",
             memory: environment::Memory::default(),
             state: environment::State::Installed { digest: "d".repeat(32), bytes: 1 << 20, files: 2, outdated: false },
         };

@@ -12,7 +12,7 @@ use darter_core::{Clock, Fault, Kind};
 use tokio::sync::{Semaphore, broadcast};
 
 use super::Tools;
-use super::contract::{Environments, InstalledEnvironment};
+use super::contract::{EditorKind, Environments, InstalledEnvironment};
 use super::disk::{self, About, Layer, RECORD};
 use super::install::{self, Failed, Install};
 use super::progress::{InstallEvent, InstallState, Progress};
@@ -54,6 +54,8 @@ pub struct Listed {
     pub translations: BTreeMap<String, Words>,
     pub extends: Option<EnvironmentName>,
     pub shipped: bool,
+    /// Its editor can work without a server of its own inside.
+    pub light: bool,
     pub memory: Memory,
     pub state: State,
 }
@@ -147,9 +149,22 @@ impl Catalogue {
             translations: recipe.translations.clone(),
             extends: recipe.extends.clone(),
             shipped: kit.shipped,
+            light: self.editor_of(kit) == Some(EditorKind::Vscode),
             memory: recipe.memory,
             state: slot.map_or(State::Available, |slot| self.state(slot)),
         }
+    }
+
+    /// The editor of a recipe, or of the one it extends.
+    fn editor_of(&self, kit: &Kit) -> Option<EditorKind> {
+        let mut at = Some(kit);
+        while let Some(kit) = at {
+            if let Some(editor) = &kit.recipe.editor {
+                return Some(editor.kind);
+            }
+            at = kit.recipe.extends.as_ref().and_then(|name| self.kits.known.get(name));
+        }
+        None
     }
 
     fn state(&self, slot: &Slot) -> State {

@@ -48,6 +48,7 @@ async fn what_does_not_exist_or_is_too_much_is_refused() {
         (json!({ "name": "x", "environment": "vscode", "limits": { "disk_bytes": 1u64 << 60 } }), "limit.out_of_range"),
         (json!({ "name": "x", "environment": "vscode", "rest": { "stop_after_ms": 0 } }), "limit.out_of_range"),
         (json!({ "name": "x", "environment": "vscode", "depth": "deep" }), "request.body_invalid"),
+        (json!({ "name": "x", "environment": "jupyter", "depth": "light" }), "workspace.no_light_depth"),
         (json!({ "name": "x", "environment": "vscode", "kind": 7 }), "request.body_invalid"),
     ];
     for (body, code) in rows {

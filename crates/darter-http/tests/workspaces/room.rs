@@ -99,8 +99,14 @@ async fn a_workspace_is_changed_by_whoever_read_it_last() {
     let tag = renamed.header("etag").to_owned();
     let mut limits = renamed.body["limits"].clone();
     limits["memory_bytes"] = json!(1u64 << 30);
-    let changed = patch(&tag, json!({ "limits": limits, "depth": "light", "environment": "jupyter" })).await;
+    let changed = patch(&tag, json!({ "limits": limits, "depth": "light" })).await;
     assert_eq!((changed.status, &changed.body["depth"]), (200, &json!("light")), "{changed:?}");
+    assert_eq!(test.workspaces.take(), ["stop", "start"], "what it starts from has changed");
+    let both = patch("*", json!({ "depth": "light", "environment": "jupyter" })).await;
+    assert_eq!((both.status, both.code()), (400, "workspace.no_light_depth"));
+    assert!(test.workspaces.take().is_empty(), "nothing is saved for a change that is refused");
+    let moved = patch("*", json!({ "environment": "jupyter" })).await;
+    assert_eq!((moved.status, &moved.body["depth"]), (200, &json!("full")), "it has no light depth: {moved:?}");
     assert_eq!(test.workspaces.take(), ["export ", "stop", "start"], "saved, and what it starts from has changed");
     let bundle = test.workspaces.bundle(id.as_str()).await.unwrap();
     assert_eq!((bundle.limits.memory_bytes, bundle.environment.as_str()), (1 << 30, "jupyter"));

@@ -32,6 +32,7 @@ pub(super) fn show(listed: Listed) -> api::Environment {
         translations: listed.translations.into_iter().map(|(code, text)| (code, words(text))).collect(),
         extends: listed.extends.map(|name| name.to_string()),
         shipped: listed.shipped,
+        light: listed.light,
         state: api::EnvironmentState::Available,
         digest: None,
         bytes: None,

@@ -9,7 +9,7 @@ use darter_store::{Tx, workspace_member};
 use std::sync::Arc;
 
 use super::view::show;
-use super::wake;
+use super::{depth, wake};
 use crate::audit::{Change, record};
 use crate::{Actor, Platform};
 
@@ -44,14 +44,15 @@ async fn draft(platform: &Platform, owner: &AccountId, input: api::CreateWorkspa
     limits.validate(&config.limits_most)?;
     let rest = input.rest.unwrap_or_else(|| config.rest.clone());
     rest.validate(&config.rest_most)?;
+    let environment = known_environment(platform, &input.environment).await?;
     let now = platform.clock.now();
     Ok(Workspace {
         id: WorkspaceId::generate(&*platform.random),
         owner: owner.clone(),
         name: input.name.trim().to_owned(),
         kept: input.kind.unwrap_or(Kept::Named),
-        environment: known_environment(platform, &input.environment).await?,
-        depth: input.depth.unwrap_or(Depth::Full),
+        depth: depth::settle(platform, &environment, input.depth, Depth::Full)?,
+        environment,
         desired: if input.start.unwrap_or(true) { Desired::Awake } else { Desired::Asleep },
         limits,
         rest,

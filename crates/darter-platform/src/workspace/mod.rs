@@ -5,6 +5,7 @@ mod access;
 mod clone;
 mod config;
 mod create;
+mod depth;
 pub mod door;
 mod events;
 pub mod inside;

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use darter_api::workspace as api;
 use darter_core::role::{Action, TokenScope};
 use darter_core::workspace::lifecycle::State;
-use darter_core::workspace::{Desired, EnvironmentName, SnapshotReason, desired};
+use darter_core::workspace::{Depth, Desired, EnvironmentName, SnapshotReason, desired};
 use darter_core::{Fault, WorkspaceId};
 use darter_store::workspace::Workspace;
 
 use super::access::{Opened, stale};
 use super::create::known_environment;
-use super::snapshot;
 use super::state::renew;
 use super::view::show;
+use super::{depth, snapshot};
 use crate::{Actor, Platform};
 
 /// Changes what is given. With `expected`, only if the workspace is still at that revision. What it starts from takes
@@ -28,9 +28,10 @@ pub async fn update(
         Some(name) => Some(known_environment(platform, name).await?),
         None => None,
     };
-    if environment.is_some() {
+    if let Some(environment) = &environment {
+        depth::settle(platform, environment, input.depth, Depth::Full)?;
         // Another environment's programs will work on these files.
-        save_before(platform, actor, id, environment.as_ref()).await?;
+        save_before(platform, actor, id, Some(environment)).await?;
     }
     let mut opened = Opened::write(platform, actor, id, Action::Own).await?.not_recycled()?;
     let before = opened.found.workspace.clone();
@@ -38,9 +39,11 @@ pub async fn update(
         return Err(stale(before.revision));
     }
     apply(platform, &mut opened.found.workspace, &input)?;
+    let row = &mut opened.found.workspace;
     if let Some(environment) = environment {
-        opened.found.workspace.environment = environment;
+        row.environment = environment;
     }
+    row.depth = depth::settle(platform, &row.environment, input.depth, row.depth)?;
     let details = serde_json::to_value(&input).map_err(Fault::internal)?;
     opened.save(platform, ("workspace.update", details)).await?;
     opened.tx.commit().await?;
@@ -90,7 +93,6 @@ fn apply(platform: &Platform, row: &mut Workspace, input: &api::UpdateWorkspace)
         rest.validate(&config.rest_most)?;
         row.rest = rest.clone();
     }
-    row.depth = input.depth.unwrap_or(row.depth);
     row.kept = input.kind.unwrap_or(row.kept);
     Ok(())
 }

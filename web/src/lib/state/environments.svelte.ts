@@ -3,6 +3,7 @@ import { createQuery } from '@tanstack/svelte-query';
 import { api, type Environment } from '../api';
 import { known, language, locale, t } from '../i18n.svelte';
 import { bytes } from '../format';
+import { environmentOf } from '../workspaces';
 
 /** Called while a component is made. */
 export const environmentsQuery = () =>
@@ -14,6 +15,12 @@ export const environmentsQuery = () =>
 
 /** Title and description in the reader's language. */
 export const wordsOf = (one: Environment) => one.translations[language()] ?? { title: one.title, description: one.description };
+
+/** What a workspace's environment is called; one that has gone from the server, by its name. */
+export const titleIn = (items: Environment[] | undefined, name: string): string => {
+  const found = items?.find((one) => one.name === name);
+  return found ? wordsOf(found).title : environmentOf(name).title;
+};
 
 /** Where an install is, in words: the phase, what of it, how much of a download. */
 export function progressLine(one: Environment): string {

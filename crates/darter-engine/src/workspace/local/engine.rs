@@ -128,10 +128,10 @@ impl Workspaces for LocalWorkspaces {
 
     async fn shutdown(&self, grace_ms: u64) {
         self.shared.closing.cancel();
+        self.shared.pool.close();
         let all: Vec<Arc<Workspace>> = self.shared.workspaces.iter().map(|entry| Arc::clone(entry.value())).collect();
         let ending = join_all(all.iter().map(|workspace| self.shared.stop(workspace)));
         // What is left then ends with the launcher; homes replay their journal.
-        let ending = async { tokio::join!(self.shared.pool.close(), ending) };
         let _ = tokio::time::timeout(Duration::from_millis(grace_ms), ending).await;
     }
 }

@@ -2,14 +2,13 @@
 //! out once, and refilling waits until those who start are through.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use darter_core::workspace::EnvironmentName;
 use darter_sandbox::SandboxError;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::starts::Starts;
 use super::unit::{Builder, Unit};
@@ -38,8 +37,7 @@ pub(super) struct Pool {
     state: Mutex<State>,
     taken: Notify,
     filled: Notify,
-    closed: CancellationToken,
-    filling: TaskTracker,
+    closed: AtomicBool,
 }
 
 #[derive(Default)]
@@ -65,10 +63,9 @@ impl Pool {
             state: Mutex::default(),
             taken: Notify::new(),
             filled: Notify::new(),
-            closed: CancellationToken::new(),
-            filling: TaskTracker::new(),
+            closed: AtomicBool::new(false),
         });
-        pool.filling.spawn(Arc::clone(&pool).refill());
+        tokio::spawn(Arc::clone(&pool).refill());
         pool
     }
 
@@ -87,7 +84,7 @@ impl Pool {
             let filled = self.filled.notified();
             tokio::pin!(filled);
             filled.as_mut().enable();
-            if self.closed.is_cancelled() || self.wanted().is_none() {
+            if self.closed.load(Ordering::Acquire) || self.wanted().is_none() {
                 return;
             }
             filled.await;
@@ -144,39 +141,32 @@ impl Pool {
 
     async fn refill(self: Arc<Self>) {
         let mut pause = BACKOFF.0;
-        while !self.closed.is_cancelled() {
+        while !self.closed.load(Ordering::Acquire) {
             let Some(environment) = self.wanted() else {
                 self.filled.notify_waiters();
-                self.unless_closed(self.until_taken()).await;
+                if tokio::time::timeout(LOOK, self.taken.notified()).await.is_ok() {
+                    self.calm().await;
+                }
                 continue;
             };
             // The cores belong to those who wait; in a flood a little is built all the same.
-            self.unless_closed(tokio::time::timeout(LONGEST_CALM, self.starts.quiet())).await;
+            let _ = tokio::time::timeout(LONGEST_CALM, self.starts.quiet()).await;
             match self.builder.build_ahead(&environment).await {
                 Ok(unit) => {
                     pause = BACKOFF.0;
-                    self.lock().waiting.entry(environment.digest.clone()).or_default().push_back(unit);
+                    if !self.closed.load(Ordering::Acquire) {
+                        self.lock().waiting.entry(environment.digest.clone()).or_default().push_back(unit);
+                    }
                 }
                 Err(SandboxError::LauncherGone) => return,
                 Err(error) => {
                     tracing::error!(environment = %environment.name, %error, "building a workspace for the pool failed; trying again in {pause:?}");
-                    self.unless_closed(tokio::time::sleep(pause)).await;
+                    tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(BACKOFF.1);
                 }
             }
         }
         self.lock().waiting.clear();
-    }
-
-    async fn unless_closed<T>(&self, waiting: impl Future<Output = T>) {
-        self.closed.run_until_cancelled(waiting).await;
-    }
-
-    /// Waits until one has been taken and the rush is over, or something else may have changed.
-    async fn until_taken(&self) {
-        if tokio::time::timeout(LOOK, self.taken.notified()).await.is_ok() {
-            self.calm().await;
-        }
     }
 
     /// Waits until nothing has been taken for a moment.
@@ -186,13 +176,12 @@ impl Pool {
         while Instant::now() < longest && tokio::time::timeout(moment, self.taken.notified()).await.is_ok() {}
     }
 
-    /// Ends those that wait, and makes no more: one that is half built is finished and ended, so that nothing of it stays.
-    pub(super) async fn close(&self) {
-        self.closed.cancel();
-        self.filled.notify_waiters();
-        self.filling.close();
-        self.filling.wait().await;
+    /// Ends those that wait, and makes no more.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         self.lock().waiting.clear();
+        self.taken.notify_one();
+        self.filled.notify_waiters();
     }
 }
 

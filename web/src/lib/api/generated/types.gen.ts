@@ -398,6 +398,10 @@ export type Environment = {
      * The environment that this one adds to.
      */
     extends?: string | null;
+    /**
+     * Workspaces of it can open light; the others always open full.
+     */
+    light: boolean;
     memory: EnvironmentMemory;
     name: string;
     /**
@@ -992,6 +996,10 @@ export type PageEnvironment = {
          * The environment that this one adds to.
          */
         extends?: string | null;
+        /**
+         * Workspaces of it can open light; the others always open full.
+         */
+        light: boolean;
         memory: EnvironmentMemory;
         name: string;
         /**

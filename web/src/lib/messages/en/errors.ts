@@ -131,6 +131,7 @@ export const errors = {
   'error.environment.not_found': 'This server has no such environment.',
   'error.environment.not_installed': 'This environment is still being installed. Try again when it is done.',
   'error.environment.name_invalid': 'An environment’s name has 1 to 40 lower-case letters, digits and hyphens, a letter first.',
+  'error.workspace.no_light_depth': 'The editor of this environment has no light depth. Choose full.',
   'error.workspace.no_socket': 'The workspace does not open this connection. Try again; if it stays, restart the workspace.',
   'error.workspace.connection_lost': 'The workspace ended the connection in the middle. Try again; if it stays, restart the workspace.',
   'error.workspace.refused': 'The workspace refused this. Try again; if it stays, restart it.',

@@ -132,6 +132,7 @@ export const errors: Record<keyof typeof source, string> = {
   'error.environment.not_found': '此服务器没有该环境。',
   'error.environment.not_installed': '该环境仍在安装，请在完成后重试。',
   'error.environment.name_invalid': '环境名称为 1 到 40 个小写字母、数字和连字符，并以字母开头。',
+  'error.workspace.no_light_depth': '该环境的编辑器没有轻量模式，请选择完整模式。',
   'error.workspace.no_socket': '工作区未接受此连接。请重试；若仍失败，请重启工作区。',
   'error.workspace.connection_lost': '工作区中途断开了连接。请重试；若仍失败，请重启工作区。',
   'error.workspace.refused': '工作区拒绝了此操作。请重试；若仍失败，请重启。',
