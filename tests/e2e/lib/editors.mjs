@@ -64,8 +64,8 @@ export async function notebook(page, source, result) {
   const card = page.locator('.jp-LauncherCard[data-category="Notebook"]').first()
   await card.waitFor({ timeout: PATIENCE })
   await card.click()
-  // JupyterLab drops what is run before its kernel is connected. The circle beside the notebook says "idle" also then.
-  await page.locator('#jp-bottom-panel, #jp-main-statusbar').getByText(/\| Idle$/).first().waitFor({ timeout: PATIENCE })
+  // A cell that is run before the kernel is idle may answer nothing.
+  await page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').first().waitFor({ timeout: PATIENCE })
   await page.locator('.jp-Notebook .jp-Cell .cm-content').first().click()
   await page.keyboard.type(source)
   await page.keyboard.press('Shift+Enter')

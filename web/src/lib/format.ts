@@ -47,8 +47,8 @@ export function relative(time: number, now: number, locale = 'en-GB'): string {
   return format.format(0, 'second');
 }
 
-export function dateTime(time: number, locale = 'en-GB'): string {
-  return new Date(time).toLocaleString(locale, { dateStyle: 'medium', timeStyle: 'short' });
+export function dateTime(time: number, locale = 'en-GB', seconds = false): string {
+  return new Date(time).toLocaleString(locale, { dateStyle: 'medium', timeStyle: seconds ? 'medium' : 'short' });
 }
 
 export function clock(time: number, locale = 'en-GB', seconds = false): string {

@@ -40,10 +40,10 @@ export const phaseNow = (workspace: Workspace): string => {
   return workspace.observed.state === 'starting' && name ? known(`phase.${name}`, name) : '';
 };
 
-/** A time of today by the clock, another with its day. */
-export function moment(time: number): string {
+/** A time of today by the clock, another with its day. `fine`: to the second, where two may lie within a minute. */
+export function moment(time: number, fine = false): string {
   const today = new Date(time).toDateString() === new Date().toDateString();
-  return today ? clock(time, locale()) : dateTime(time, locale());
+  return today ? clock(time, locale(), fine) : dateTime(time, locale(), fine);
 }
 
 function filled(reason: Reason): Params {

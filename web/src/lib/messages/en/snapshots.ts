@@ -16,7 +16,7 @@ export const snapshots = {
   'wssnap.reason_depth': 'Before the editor’s depth was changed',
   'wssnap.reason_environment': 'Before the environment was changed',
   'wssnap.files': '{n} file||{n} files',
-  'wssnap.stored': '{size} on the server',
+  'wssnap.stored': '{size} of it new',
   'wssnap.stored_about': 'What the server’s disk had to take for it: only what no earlier snapshot had.',
   'wssnap.browse': 'Look inside',
   'wssnap.restore_all': 'Restore everything',

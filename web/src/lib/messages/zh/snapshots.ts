@@ -18,7 +18,7 @@ export const snapshots: Record<keyof typeof source, string> = {
   'wssnap.reason_depth': '更改编辑器模式之前',
   'wssnap.reason_environment': '更换环境之前',
   'wssnap.files': '{n} 个文件',
-  'wssnap.stored': '服务器占用 {size}',
+  'wssnap.stored': '其中新增 {size}',
   'wssnap.stored_about': '服务器磁盘为它实际占用的空间：只包含之前的快照没有的内容。',
   'wssnap.browse': '查看内容',
   'wssnap.restore_all': '全部恢复',
