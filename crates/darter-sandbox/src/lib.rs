@@ -36,5 +36,5 @@ pub use privileges::become_account;
 pub use sandbox::{Exit, ExitReason, Reclaimed, Sandbox, Usage};
 pub use spec::{
     Access, Bind, CONTROL_FD, EGRESS_ADDRESS, File, LISTEN_FD, Limits, Link, MAX_BINDS, MAX_FD_NUMBER, MAX_FDS,
-    PassedFd, Profile, Root, Scratch, Spec, WORKLOAD_UID, WORKSPACE_TERMINALS,
+    PLATFORM_NAMES, PassedFd, Profile, Root, Scratch, Spec, WORKLOAD_UID, WORKSPACE_TERMINALS,
 };

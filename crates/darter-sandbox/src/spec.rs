@@ -21,6 +21,9 @@ pub const CONTROL_FD: i32 = 4;
 pub const MAX_BINDS: usize = 64;
 /// See [`MAX_BINDS`].
 pub const MAX_FDS: usize = 32;
+/// Names at the top of every sandbox that are the platform's, whatever an image has there.
+pub const PLATFORM_NAMES: [&str; 10] =
+    ["build", "darter", "dev", "env", "home", "proc", "runtime", "sys", "tmp", "work"];
 /// Highest descriptor number a passed descriptor may be put at.
 pub const MAX_FD_NUMBER: i32 = 63;
 
@@ -140,6 +143,29 @@ impl Root {
         let mut root = Self::default();
         root.add_system();
         root
+    }
+
+    /// The folders at the top of an unpacked image in place of this host's, read-only. What is the platform's
+    /// ([`PLATFORM_NAMES`]) is not shown; `/etc` is the image's as a whole.
+    pub fn image_system(image: &Path) -> std::io::Result<Self> {
+        let mut root = Self::default();
+        for entry in std::fs::read_dir(image)? {
+            let entry = entry?;
+            let (name, kind) = (entry.file_name(), entry.file_type()?);
+            if PLATFORM_NAMES.iter().any(|ours| name == *ours) {
+                continue;
+            }
+            let at = Path::new("/").join(&name);
+            if kind.is_symlink() {
+                root.links.push(Link { to: std::fs::read_link(entry.path())?, at });
+            } else {
+                root.binds.push(Bind::read_only(entry.path(), at));
+            }
+        }
+        // In the order of their names: the same image makes the same sandbox.
+        root.binds.sort_by(|one, other| one.target.cmp(&other.target));
+        root.links.sort_by(|one, other| one.at.cmp(&other.at));
+        Ok(root)
     }
 
     fn add_system(&mut self) {
@@ -326,5 +352,25 @@ impl Limits {
         Err(SandboxError::Spec(format!(
             "limits out of range: {self:?} (cpu 10–1000000 millis, memory 4 MiB–1 PiB, pids 2–4194304, nofile 16–1048576, fsize 4 KiB–1 PiB)"
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_shows_its_folders_and_links_but_not_where_the_platform_is() {
+        let image = tempfile::tempdir().unwrap();
+        for folder in ["usr/bin", "etc", "proc", "env", "home/node", "opt"] {
+            std::fs::create_dir_all(image.path().join(folder)).unwrap();
+        }
+        std::os::unix::fs::symlink("usr/bin", image.path().join("bin")).unwrap();
+        std::os::unix::fs::symlink("/etc", image.path().join("darter")).unwrap();
+        let root = Root::image_system(image.path()).unwrap();
+        let shown: Vec<_> = root.binds.iter().map(|bind| (bind.target.to_str().unwrap(), bind.access)).collect();
+        assert_eq!(shown, [("/etc", Access::ReadOnly), ("/opt", Access::ReadOnly), ("/usr", Access::ReadOnly)]);
+        assert_eq!(root.links, [Link { at: "/bin".into(), to: "usr/bin".into() }]);
+        assert!(root.files.is_empty());
     }
 }
