@@ -2,6 +2,7 @@
 //! Nothing in the product calls this.
 
 use crate::egress;
+use crate::environment::hostile as environment;
 use crate::local::hostile as local;
 
 /// A request to the egress proxy. Panics when one that is accepted could be read in two ways.
@@ -25,4 +26,10 @@ pub fn speech(bytes: &[u8]) {
         assert!(!line.chars().any(odd), "a line is harmless: {line:?}");
     });
     local::word(bytes);
+}
+
+/// Layers of an image, unpacked below `folder`. Panics when anything beside that changes, or when what was unpacked could
+/// do harm.
+pub fn layer(folder: &std::path::Path, bytes: &[u8]) {
+    environment::layer(folder, bytes);
 }

@@ -219,6 +219,7 @@ impl Environments for FakeWorkspaces {
             name: name.clone(),
             digest: "d".repeat(64),
             root: "/nothing".into(),
+            system: None,
             kind,
             argv: Vec::new(),
             env: Vec::new(),

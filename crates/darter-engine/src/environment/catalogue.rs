@@ -219,7 +219,7 @@ impl Catalogue {
         let broken = |message: String| Failed { code: "environment.recipe", message };
         let layers = layers(&self.kits, name).map_err(broken)?;
         let chain = self.kits.chain(name).map_err(broken)?;
-        let mut last = None;
+        let (mut last, mut system) = (None, None);
         for (index, kit) in chain.iter().enumerate() {
             let target = layers[index].folder(self.root());
             let kept = !repair || self.differences(&layers[index], 1).await?.is_empty();
@@ -228,12 +228,14 @@ impl Catalogue {
                 None => {
                     remove_tree(&target)?;
                     let about = About::describe(&chain[..=index], &layers[..=index]);
-                    let about = about.ok_or_else(|| broken("the recipe describes no editor".into()))?;
+                    let mut about = about.ok_or_else(|| broken("the recipe describes no editor".into()))?;
+                    about.system = system.take();
                     let below = layers[..index].to_vec();
                     let mut install = Install { tools: &self.tools, kit, below, progress, number: 0, of: 0 };
                     install.run(&target, about).await?
                 }
             };
+            system.clone_from(&about.system);
             if index + 1 < chain.len() {
                 self.slots().entry(kit.name.clone()).or_default().present = present(about.clone(), self.root());
             }
@@ -245,7 +247,7 @@ impl Catalogue {
     /// The paths of a layer that are not as its install left them.
     async fn differences(&self, layer: &Layer, most: usize) -> std::io::Result<Vec<String>> {
         let then: Record = serde_json::from_slice(&std::fs::read(layer.folder(self.root()).join(RECORD))?)?;
-        let now = install::record(layer.tree(self.root())).await?;
+        let now = install::record(layer.tree(self.root()), layer.image(self.root())).await?;
         Ok(then.differences(&now, most))
     }
 
@@ -338,7 +340,9 @@ impl Environments for Catalogue {
         for layer in all.ok_or_else(|| not_installed(name))? {
             let found = self.differences(&layer, SHOWN - different.len()).await;
             let found = found.map_err(|error| Fault::internal(format!("reading {}: {error}", layer.name)))?;
-            different.extend(found.into_iter().map(|path| format!("{}/{path}", layer.name)));
+            // What begins with a slash is the image's.
+            let named = |path: String| format!("{}{}{path}", layer.name, if path.starts_with('/') { ":" } else { "/" });
+            different.extend(found.into_iter().map(named));
         }
         if !different.is_empty() {
             let why = format!("{} of its files are not as they were installed. Install it again.", different.len());

@@ -32,6 +32,8 @@ pub struct InstalledEnvironment {
     pub digest: String,
     /// Shown read-only at `/env`. Absolute, without links, below a folder that the launcher may show.
     pub root: PathBuf,
+    /// The unpacked image whose folders are shown in place of this machine's `/usr`, `/etc` …; of the same kind as `root`.
+    pub system: Option<PathBuf>,
     pub kind: EditorKind,
     /// How the editor starts inside; it finds its listening socket at `descriptor`.
     pub argv: Vec<String>,
@@ -45,6 +47,14 @@ pub struct InstalledEnvironment {
     pub warm: bool,
     /// What a waiting, unclaimed one costs, bytes.
     pub memory_hint: u64,
+}
+
+impl InstalledEnvironment {
+    /// What terminals start.
+    pub fn shell(&self) -> &str {
+        let own = self.env.iter().find(|(name, _)| name == "SHELL");
+        own.map_or("/bin/bash", |(_, shell)| shell)
+    }
 }
 
 /// Where a workspace's environment is looked up.

@@ -4,6 +4,7 @@
 //! installed.json   what it is: written last of all, with it the folder is whole
 //! hashes.json      its own files as the install left them
 //! env/<name>/      its own files
+//! image/           the image that it stands on, unpacked
 //! env/<other>/     those of what it extends: hard links, no second copy
 //! ```
 
@@ -16,11 +17,14 @@ use darter_core::workspace::EnvironmentName;
 use serde::{Deserialize, Serialize};
 
 use super::contract::InstalledEnvironment;
+use super::image::System;
 use super::recipe::{Editor, Language, Memory};
 use super::source::Kit;
 
 /// What sandboxes see at `/env`.
 pub const ROOT: &str = "env";
+/// What sandboxes see at `/usr`, `/etc` … when it is there.
+pub const IMAGE: &str = "image";
 pub const ABOUT: &str = "installed.json";
 pub const RECORD: &str = "hashes.json";
 
@@ -40,6 +44,11 @@ impl Layer {
     pub fn tree(&self, environments: &Path) -> PathBuf {
         self.folder(environments).join(ROOT).join(self.name.as_str())
     }
+
+    /// The image that it brought, unpacked.
+    pub fn image(&self, environments: &Path) -> PathBuf {
+        self.folder(environments).join(IMAGE)
+    }
 }
 
 /// `installed.json`: all that is known without the recipe, so that an older install works after an upgrade.
@@ -54,6 +63,9 @@ pub struct About {
     pub variables: BTreeMap<String, String>,
     pub languages: BTreeMap<String, Language>,
     pub memory: Memory,
+    /// The image that it stands on, its own or one that it extends; absent: this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<System>,
     /// Of its own layer.
     pub bytes: u64,
     pub files: u64,
@@ -74,6 +86,7 @@ impl About {
             variables: BTreeMap::new(),
             languages: BTreeMap::new(),
             memory: chain.last()?.recipe.memory,
+            system: None,
             bytes: 0,
             files: 0,
         };
@@ -92,15 +105,21 @@ impl About {
     /// As the engine takes it. Every program inside gets the variables, PATH and the editor's own included.
     pub fn installed(&self, environments: &Path) -> Option<InstalledEnvironment> {
         let own = self.layers.last()?;
-        let system = ["/usr/local/bin", "/usr/bin", "/bin"].map(str::to_owned);
-        let path = self.path.iter().cloned().chain(system).collect::<Vec<_>>().join(":");
-        let mut variables = self.variables.clone();
+        let image = self.system.as_ref();
+        let mut variables = image.map(|system| system.variables.clone()).unwrap_or_default();
+        variables.extend(image.map(|system| ("SHELL".to_owned(), system.shell.clone())));
+        let usual = ["/usr/local/bin", "/usr/bin", "/bin"].map(str::to_owned);
+        let theirs = image.map(|system| system.path.clone()).filter(|path| !path.is_empty());
+        let path =
+            self.path.iter().cloned().chain(theirs.unwrap_or_else(|| usual.into())).collect::<Vec<_>>().join(":");
+        variables.extend(self.variables.clone());
         variables.extend(self.editor.variables.clone());
         variables.insert("PATH".into(), path);
         Some(InstalledEnvironment {
             name: own.name.clone(),
             digest: own.digest.clone(),
             root: own.folder(environments).join(ROOT),
+            system: image.map(|system| system.layer.image(environments)),
             kind: self.editor.kind,
             argv: self.editor.argv.clone(),
             env: variables.into_iter().collect(),

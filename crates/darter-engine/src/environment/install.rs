@@ -1,7 +1,7 @@
 //! Installs one environment into a new folder, from its kit. Nothing of it has a name until all of it is there.
 //!
 //! ```text
-//! check ─► download ─► unpack ─► patch ─► packages (npm, pip) ─► steps ─► trim ─► warm ─► record ─► store (one rename)
+//! check ─► image ─► download ─► unpack ─► patch ─► packages (npm, pip) ─► steps ─► trim ─► warm ─► record ─► store (one rename)
 //!          our own process: archives are checked and hold no links │ build sandbox: registries only, or no network
 //! ```
 //!
@@ -16,15 +16,17 @@ use std::time::Duration;
 
 use darter_sandbox::{Bind, ExitReason};
 
-use super::disk::{ABOUT, About, Layer, RECORD, ROOT, link_tree};
+use super::disk::{ABOUT, About, IMAGE, Layer, RECORD, ROOT, link_tree};
+use super::image::System;
 use super::progress::{InstallEvent, Progress};
 use super::recipe::{Npm, Pip, Step};
 use super::record::Record;
 use super::source::Kit;
 use super::{Tools, host, patch};
+use crate::EngineConfig;
 use crate::local::job::{self, Ended, Job};
 use crate::local::layout::Build;
-use crate::local::runtime::{Downloads, npm_environment, unpack, with_certificates};
+use crate::local::runtime::{Downloads, certificates_beside, npm_environment, unpack, with_certificates};
 
 const DEADLINE: Duration = Duration::from_secs(1_800);
 const WARM_DEADLINE: Duration = Duration::from_secs(600);
@@ -69,16 +71,22 @@ impl Install<'_> {
         self.phase("check", &self.kit.name.to_string());
         host::check(&self.kit.recipe.host).map_err(failed("environment.host"))?;
         let build = self.tools.layout.build("environment")?;
+        if let (Some(origin), Some(own)) = (&self.kit.recipe.image, about.layers.last()) {
+            about.system = Some(self.image(origin, &build, own.clone()).await?);
+        }
         build.writable(ROOT)?;
         let tree = build.writable(&format!("{ROOT}/{}", self.kit.name))?;
         let scratch = build.writable("scratch")?;
         self.unpack(&tree).await?;
         self.lay(&tree)?;
         self.own(&tree)?;
-        let room = Room { tree, scratch };
+        let room = Room { tree, scratch, system: about.system.clone().map(|system| self.stands_on(system, &build)) };
         self.fill(&room).await?;
+        if room.system.is_some() {
+            self.probe(&room, &about).await?;
+        }
         self.phase("record", "");
-        let record = record(room.tree.clone()).await?;
+        let record = record(room.tree.clone(), build.path().join(IMAGE)).await?;
         (about.bytes, about.files) = record.size();
         fs::write(build.path().join(RECORD), serde_json::to_vec(&record).map_err(std::io::Error::other)?)?;
         fs::write(build.path().join(ABOUT), serde_json::to_vec_pretty(&about).map_err(std::io::Error::other)?)?;
@@ -93,11 +101,19 @@ impl Install<'_> {
     fn phases(&self) -> u32 {
         let recipe = &self.kit.recipe;
         let steps = recipe.npm.len() + recipe.pip.len() + recipe.step.len() + recipe.warm.len();
-        let others = 3 + usize::from(!recipe.patch.is_empty()) + usize::from(!recipe.trim.is_empty());
+        let image = recipe.image.iter().map(|origin| 1 + usize::from(origin.reference.is_some())).sum::<usize>();
+        let others = 3 + usize::from(!recipe.patch.is_empty()) + usize::from(!recipe.trim.is_empty()) + image;
         u32::try_from(steps + others + 2 * recipe.download.len()).unwrap_or(u32::MAX)
     }
 
-    fn phase(&mut self, name: &str, what: &str) {
+    /// An image of this install is still in its build.
+    fn stands_on(&self, system: System, build: &Build) -> Base {
+        let own = self.kit.recipe.image.is_some();
+        let folder = if own { build.path().join(IMAGE) } else { system.layer.image(&self.tools.layout.environments) };
+        Base { folder, system }
+    }
+
+    pub(super) fn phase(&mut self, name: &str, what: &str) {
         self.number += 1;
         let (name, what) = (name.to_owned(), what.to_owned());
         self.progress.say(InstallEvent::Phase { name, what, number: self.number, of: self.of });
@@ -160,7 +176,7 @@ impl Install<'_> {
     }
 
     /// Gives what we unpacked to the account that sandboxes write as. No program has run in the tree yet.
-    fn own(&self, tree: &Path) -> Result<(), Failed> {
+    pub(super) fn own(&self, tree: &Path) -> Result<(), Failed> {
         let Some((uid, gid)) = self.tools.config.files_owner else { return Ok(()) };
         let mut waiting = vec![tree.to_path_buf()];
         while let Some(path) = waiting.pop() {
@@ -258,24 +274,31 @@ impl Install<'_> {
     }
 
     /// Runs a program in the build sandbox to its good end.
-    async fn job(&self, room: &Room, task: Task) -> Result<(), Failed> {
+    pub(super) async fn job(&self, room: &Room, task: Task) -> Result<(), Failed> {
         let config = &self.tools.config;
         let mut binds = self.tools.runtime_binds.clone();
         let below = self.below.iter();
         binds.extend(below.map(|layer| Bind::read_only(self.below_tree(layer), format!("/env/{}", layer.name))));
         binds.push(Bind::writable(&room.tree, self.home()));
         binds.push(Bind::writable(&room.scratch, SCRATCH));
+        binds.extend(task.binds);
+        let mut env = self.environment(task.variables);
+        let binds = match &room.system {
+            Some(base) => base.tell(config, binds, &mut env),
+            None => with_certificates(binds, config),
+        };
         let program = task.argv.join(" ");
         let enter = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", &task.folder].map(str::to_owned);
         let job = Job {
             argv: enter.into_iter().chain(task.argv).collect(),
             cwd: "/tmp",
-            env: self.environment(task.variables),
-            binds: with_certificates(binds, config),
+            env: env.into_iter().collect(),
+            binds,
             limits: job::limits(4_000, config.environments.memory_bytes, 512),
             proxy: task.network.then(|| self.tools.proxy.clone()),
             timeout: if task.network { DEADLINE } else { WARM_DEADLINE },
             quota: None,
+            system: room.system.as_ref().map(|base| base.folder.clone()),
         };
         let mut last: Vec<String> = Vec::new();
         let ended = job.run(&self.tools.launcher, |line| {
@@ -298,7 +321,7 @@ impl Install<'_> {
         Err(failed("environment.step")(format!("`{shown}` failed: {why}. The last lines:\n{}", last.join("\n"))))
     }
 
-    fn environment(&self, own: BTreeMap<String, String>) -> Vec<(String, String)> {
+    fn environment(&self, own: BTreeMap<String, String>) -> BTreeMap<String, String> {
         let config = &self.tools.config;
         let mut all: BTreeMap<String, String> = npm_environment(config).into_iter().collect();
         let index = config.pypi_index.clone();
@@ -320,27 +343,54 @@ impl Install<'_> {
             all.insert("PIP_CERT".into(), file);
         }
         all.extend(own);
-        all.into_iter().collect()
+        all
     }
 }
 
 /// Where an install happens, on this machine.
-struct Room {
+pub(super) struct Room {
     tree: PathBuf,
     scratch: PathBuf,
+    system: Option<Base>,
+}
+
+/// The image that it stands on.
+struct Base {
+    folder: PathBuf,
+    system: System,
+}
+
+impl Base {
+    /// What its programs are told; certificates lie beside it, for its `/etc` is its own.
+    fn tell(&self, config: &EngineConfig, mut binds: Vec<Bind>, env: &mut BTreeMap<String, String>) -> Vec<Bind> {
+        if let Some((place, bind)) = certificates_beside(config) {
+            binds.push(bind);
+            for name in ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "PIP_CERT"] {
+                env.insert(name.into(), place.into());
+            }
+        }
+        for (name, value) in &self.system.variables {
+            env.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        if !self.system.path.is_empty() {
+            env.insert("PATH".into(), format!("/runtime/bin:{}", self.system.path.join(":")));
+        }
+        binds
+    }
 }
 
 /// A program to run.
-struct Task {
-    folder: String,
-    argv: Vec<String>,
-    variables: BTreeMap<String, String>,
-    network: bool,
+pub(super) struct Task {
+    pub folder: String,
+    pub argv: Vec<String>,
+    pub variables: BTreeMap<String, String>,
+    pub network: bool,
+    pub binds: Vec<Bind>,
 }
 
 impl Task {
-    fn new(folder: String, argv: Vec<String>) -> Self {
-        Self { folder, argv, variables: BTreeMap::new(), network: false }
+    pub fn new(folder: String, argv: Vec<String>) -> Self {
+        Self { folder, argv, variables: BTreeMap::new(), network: false, binds: Vec::new() }
     }
 }
 
@@ -351,9 +401,10 @@ fn write(path: &Path, content: &[u8]) -> std::io::Result<()> {
     file.write_all(content)
 }
 
-/// Hashes the tree.
-pub async fn record(tree: PathBuf) -> std::io::Result<Record> {
-    tokio::task::spawn_blocking(move || Record::of(&tree)).await.map_err(std::io::Error::other)?
+/// Hashes the tree, and the image if there is one.
+pub async fn record(tree: PathBuf, image: PathBuf) -> std::io::Result<Record> {
+    let read = tokio::task::spawn_blocking(move || Record::of(&tree)?.with_image(&image));
+    read.await.map_err(std::io::Error::other)?
 }
 
 fn store(build: Build, scratch: &Path, below: &[(String, PathBuf)], target: &Path) -> std::io::Result<()> {

@@ -8,12 +8,15 @@ mod catalogue;
 mod contract;
 mod disk;
 mod host;
+mod image;
 mod install;
 mod patch;
 mod progress;
 mod recipe;
 mod record;
 mod source;
+
+pub(crate) use image::hostile;
 
 pub use catalogue::{Catalogue, EditorPage, Listed, PageContent, State};
 pub use contract::*;

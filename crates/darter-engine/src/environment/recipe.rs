@@ -8,6 +8,7 @@ use darter_core::workspace::EnvironmentName;
 use serde::{Deserialize, Serialize};
 
 use super::contract::EditorKind;
+use super::image::Origin;
 use crate::local::runtime::Download;
 
 /// A recipe as it is written.
@@ -21,6 +22,8 @@ pub struct Recipe {
     pub translations: BTreeMap<String, Words>,
     /// The environment that this one adds to. Its files are at `/env/<its name>`; its editor is ours unless we have one.
     pub extends: Option<EnvironmentName>,
+    /// An OCI image: its root file system takes the place of this machine's `/usr`, `/etc` … in workspaces.
+    pub image: Option<Origin>,
     /// What this machine must have: a program on its PATH, or an absolute path → the Debian package that brings it.
     #[serde(default)]
     pub host: BTreeMap<String, String>,
@@ -139,6 +142,9 @@ pub struct Editor {
     pub ready: Option<String>,
     /// A request that answers 200 once it does, and counts as nobody's activity.
     pub health: String,
+    /// A program that ends well where the editor can run: tried at the install of what puts it on an image.
+    #[serde(default)]
+    pub probe: Vec<String>,
     /// It can be started before it is known whose it is: it waits for one line of JSON on its standard input.
     #[serde(default)]
     pub warm: bool,
@@ -219,8 +225,13 @@ impl Recipe {
         if self.extends.is_none() && self.editor.is_none() {
             return Err("environment.toml: say `extends = …` or describe an [editor]".into());
         }
+        if let Some(image) = &self.image {
+            image.check().map_err(|why| format!("environment.toml: [image]: {why}"))?;
+        }
         let steps = self.step.iter().chain(&self.warm).map(|step| &step.argv);
         let programs = steps.chain(self.editor.iter().map(|editor| &editor.argv));
+        let probes = self.editor.iter().map(|editor| &editor.probe).filter(|probe| !probe.is_empty());
+        let programs = programs.chain(probes);
         let programs = programs.chain(self.languages.values().map(|language| &language.argv));
         for argv in programs {
             if argv.first().is_none_or(|program| !program.starts_with('/')) {
@@ -258,6 +269,13 @@ mod tests {
             ("[[step]]\ntitle = \"t\"\nargv = [\"sh\"]", "absolute"),
             ("[[step]]\ntitle = \"t\"\nargv = []", "absolute"),
             ("unknown = 1", "unknown"),
+            ("[image]", "layout"),
+            ("[image]\nlayout = \"../x\"", "absolute"),
+            ("[image]\nlayout = \"x\"\nreference = \"example.org/x\"", "layout"),
+            ("[image]\nreference = \"example.org/x:1\"", "digest"),
+            ("[image]\nreference = \"Example Org\"", "reference"),
+            ("[image]\nlayout = \"x\"\ninsecure = true", "insecure"),
+            ("[image]\nlayout = \"x\"\nmib = 0", "mib"),
         ] {
             let text = format!("{SMALL}{bad}\n");
             let error = Recipe::parse(&text).unwrap_err();

@@ -52,6 +52,15 @@ impl Record {
         Ok(Self { entries })
     }
 
+    /// The image beside it as well: its paths are absolute ones.
+    pub fn with_image(mut self, image: &Path) -> io::Result<Self> {
+        if image.is_dir() {
+            let own = Self::of(image)?.entries.into_iter().map(|(path, entry)| (format!("/{path}"), entry));
+            self.entries.extend(own);
+        }
+        Ok(self)
+    }
+
     /// Bytes and files.
     pub fn size(&self) -> (u64, u64) {
         let size = |entry: &Entry| if let Entry::File { size, .. } = entry { *size } else { 0 };

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use darter_core::workspace::EnvironmentName;
 use rust_embed::RustEmbed;
 
+use super::image::{Digest, Origin};
 use super::recipe::{Recipe, is_plain};
 use crate::local::runtime::digest;
 
@@ -31,20 +32,31 @@ pub struct Kit {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Whether it came with this program.
     pub shipped: bool,
+    /// Where an operator's own lies.
+    pub folder: PathBuf,
+    /// The manifest that its layout of an image held when the recipe was read.
+    pub manifest: Option<Digest>,
 }
 
 impl Kit {
-    fn new(name: EnvironmentName, files: BTreeMap<String, Vec<u8>>, shipped: bool) -> Result<Self, String> {
+    fn new(name: EnvironmentName, mut files: BTreeMap<String, Vec<u8>>, folder: PathBuf) -> Result<Self, String> {
+        let shipped = folder.as_os_str().is_empty();
         let text = files.get(RECIPE).ok_or_else(|| format!("environments/{name} has no {RECIPE}"))?;
         let text = std::str::from_utf8(text).map_err(|_| format!("environments/{name}/{RECIPE} is not UTF-8"))?;
         let recipe = Recipe::parse(text).map_err(|why| format!("environments/{name}/{why}"))?;
-        Ok(Self { name, recipe, files, shipped })
+        if !shipped {
+            files.extend(beside(&folder, recipe.image.as_ref().and_then(Origin::beside))?);
+        }
+        // What is wrong with it is said when it is installed.
+        let manifest = recipe.image.as_ref().and_then(|image| image.manifest(&folder).ok());
+        Ok(Self { name, recipe, files, shipped, folder, manifest })
     }
 
     /// Names what is installed from it, on top of what it extends.
     pub fn digest(&self, below: Option<&str>) -> String {
         let own = self.files.iter().flat_map(|(path, content)| [path.as_bytes(), content.as_slice()]);
-        digest([std::env::consts::ARCH.as_bytes(), below.unwrap_or_default().as_bytes()].into_iter().chain(own))
+        let first = [std::env::consts::ARCH.as_bytes(), below.unwrap_or_default().as_bytes()];
+        digest(first.into_iter().chain(own).chain(self.manifest.iter().map(Digest::as_bytes)))
     }
 
     /// The files at or below `path`, with what follows it.
@@ -74,20 +86,23 @@ impl Kits {
             }
         }
         for (name, files) in shipped {
-            kits.add(&name, Ok(files), true);
+            kits.add(&name, Ok(files), PathBuf::new());
         }
         let own = fs::read_dir(recipes).into_iter().flatten().flatten();
         for entry in own.filter(|entry| entry.path().is_dir()) {
-            kits.add(&entry.file_name().to_string_lossy(), beside(&entry.path()), false);
+            let recipe = fs::read(entry.path().join(RECIPE)).map_err(|error| format!("{RECIPE}: {error}"));
+            let files = recipe.map(|text| [(RECIPE.to_owned(), text)].into());
+            kits.add(&entry.file_name().to_string_lossy(), files, entry.path());
         }
         kits
     }
 
-    fn add(&mut self, name: &str, files: Result<BTreeMap<String, Vec<u8>>, String>, shipped: bool) {
+    /// Of an operator's own the recipe alone is given: it says what else is read.
+    fn add(&mut self, name: &str, files: Result<BTreeMap<String, Vec<u8>>, String>, folder: PathBuf) {
         let kit = name
             .parse::<EnvironmentName>()
             .map_err(|fault| format!("environments/{name}: {}", fault.message))
-            .and_then(|name| Kit::new(name, files?, shipped));
+            .and_then(|name| Kit::new(name, files?, folder));
         match kit {
             Ok(kit) => drop(self.known.insert(kit.name.clone(), kit)),
             Err(why) => {
@@ -113,8 +128,9 @@ impl Kits {
     }
 }
 
-/// The files of an operator's recipe. Links are not followed: what they lead to would not be part of its digest.
-fn beside(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, String> {
+/// The files of an operator's recipe, but for the layout of its image. Links are not followed: what they lead to would not
+/// be part of its digest.
+fn beside(folder: &Path, layout: Option<&str>) -> Result<BTreeMap<String, Vec<u8>>, String> {
     let mut files = BTreeMap::new();
     let mut waiting = vec![String::new()];
     while let Some(below) = waiting.pop() {
@@ -125,6 +141,9 @@ fn beside(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, String> {
             let name = entry.file_name().into_string().map_err(|name| format!("{} is not UTF-8", name.display()))?;
             let path = if below.is_empty() { name } else { format!("{below}/{name}") };
             let meta = entry.metadata().map_err(|error| format!("{path}: {error}"))?;
+            if layout.is_some_and(|layout| Path::new(layout) == Path::new(&path)) {
+                continue;
+            }
             if meta.is_dir() {
                 waiting.push(path);
             } else if meta.is_file() && is_plain(&path) {

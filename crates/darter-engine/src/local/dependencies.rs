@@ -142,6 +142,7 @@ impl Work<'_> {
             proxy: Some(self.proxy()),
             timeout: Duration::from_millis(config.install.timeout_ms),
             quota: Some(self.quota(app)),
+            system: None,
         };
         let mut last: Vec<String> = Vec::new();
         let mut downloading = false;
@@ -257,6 +258,7 @@ impl Work<'_> {
             proxy: None,
             timeout: WARM_DEADLINE,
             quota: Some(self.quota(&cache)),
+            system: None,
         };
         let ended = job.run(&self.engine.launcher, |line| {
             let _ = self.events.try_send(InstallProgress::Output { line });

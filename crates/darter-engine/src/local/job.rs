@@ -21,6 +21,8 @@ pub struct Job {
     pub timeout: Duration,
     /// How much it may leave behind; none: its binds are bounded otherwise.
     pub quota: Option<Quota>,
+    /// An unpacked image whose folders it sees instead of this machine's.
+    pub system: Option<PathBuf>,
 }
 
 /// How it ended.
@@ -54,9 +56,9 @@ pub fn environment(certificates: Option<&str>) -> Vec<(String, String)> {
     env
 }
 
-/// The host's tools and libraries, and these binds.
-pub fn root(binds: Vec<Bind>, scratch: u64) -> Root {
-    let mut root = Root::host_system();
+/// A system's tools and libraries, and these binds.
+pub fn root(system: Root, binds: Vec<Bind>, scratch: u64) -> Root {
+    let mut root = system;
     root.tmp = Scratch { size: scratch, inodes: 65_536 };
     root.work = Scratch { size: scratch, inodes: 65_536 };
     root.binds.extend(binds);
@@ -73,9 +75,12 @@ impl Job {
     pub async fn run(self, launcher: &LauncherClient, each: impl FnMut(String)) -> Result<Ended, SandboxError> {
         let broken =
             |error: std::io::Error| SandboxError::Build { step: "making a pipe".into(), reason: error.to_string() };
+        let unreadable =
+            |error: std::io::Error| SandboxError::Build { step: "reading an image".into(), reason: error.to_string() };
+        let system = self.system.as_deref().map_or_else(|| Ok(Root::host_system()), Root::image_system);
         let (inside, ours) = output::pipe().map_err(broken)?;
         let spec = Spec {
-            root: root(self.binds, 256 << 20),
+            root: root(system.map_err(unreadable)?, self.binds, 256 << 20),
             argv: self.argv,
             env: self.env,
             cwd: PathBuf::from(self.cwd),

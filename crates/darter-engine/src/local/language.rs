@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 use std::sync::Arc;
 
 use darter_core::{AppId, Fault, Kind};
-use darter_sandbox::{Bind, Profile, Spec};
+use darter_sandbox::{Bind, Profile, Root, Spec};
 use rust_embed::RustEmbed;
 use serde_json::json;
 use tokio::net::unix::pipe::Sender;
@@ -56,7 +56,7 @@ impl Shared {
         }
         let config = &self.config.language;
         let spec = Spec {
-            root: job::root(binds, 128 << 20),
+            root: job::root(Root::host_system(), binds, 128 << 20),
             argv: ["/bin/sh", "-c", COPY, "sh"]
                 .into_iter()
                 .map(str::to_owned)

@@ -8,4 +8,5 @@ mod local;
 
 pub use config::WorkspacesConfig;
 pub use contract::*;
+pub(crate) use local::PROGRAM;
 pub use local::{AttendantProgram, LocalWorkspaces, Setup};

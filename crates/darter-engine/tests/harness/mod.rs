@@ -177,6 +177,9 @@ pub fn world<F: Future<Output = ()>>(change: impl FnOnce(&mut EngineConfig), tes
     change(&mut config);
     let mut walls = LauncherConfig::for_data_dir(data.path(), OWNER);
     walls.readable.push(base.join("runtimes"));
+    // The attendant of workspaces is built as an example, beside the tests.
+    let this = std::env::current_exe().unwrap().canonicalize().unwrap();
+    walls.readable.push(this.parent().unwrap().parent().unwrap().join("examples/attendant"));
     walls.uid_base = 800_000_000 + std::process::id() % 1_000_000 * 1_000;
     walls.slots = 64;
     let launcher = Launcher::fork_in_test(walls).unwrap();

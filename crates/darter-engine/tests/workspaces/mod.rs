@@ -27,7 +27,7 @@ use tokio::sync::Notify;
 const OWNER: Owner = Owner { uid: 65_534, gid: 65_534 };
 
 /// Answers `/sh/<command>` with what the command writes. What makes it misbehave is in its home.
-const EDITOR: &str = r#"
+pub const EDITOR: &str = r#"
 import http.server, json, os, socket, subprocess, sys, time, urllib.parse
 if os.environ.get("DARTER_WARM"):
     told = json.loads(sys.stdin.readline())
@@ -211,6 +211,7 @@ fn environment(root: &Path, name: &str, warm: bool) -> Arc<InstalledEnvironment>
         name: name.parse().unwrap(),
         digest: format!("digest-of-{name}"),
         root: folder.canonicalize().unwrap(),
+        system: None,
         kind: EditorKind::Vscode,
         argv: ["/usr/bin/python3", "-I", "/env/editor.py"].map(str::to_owned).into(),
         env: vec![("PYTHONDONTWRITEBYTECODE".into(), "1".into())],
@@ -222,7 +223,7 @@ fn environment(root: &Path, name: &str, warm: bool) -> Arc<InstalledEnvironment>
 }
 
 /// The attendant is built as an example, beside the tests.
-fn attendant() -> PathBuf {
+pub fn attendant() -> PathBuf {
     let test = std::env::current_exe().unwrap().canonicalize().unwrap();
     let program = test.parent().unwrap().parent().unwrap().join("examples/attendant");
     assert!(program.exists(), "{} is missing: build it with `cargo build --examples`", program.display());
@@ -264,8 +265,31 @@ pub fn world_in<F: Future<Output = ()>>(
 
 /// An engine over this data directory.
 pub fn open(data: &Path, config: WorkspacesConfig, launcher: LauncherClient, program: &Path) -> Arc<World> {
-    let platform = Arc::new(Platform::default());
     let installed = Installed(vec![environment(data, "test", false), environment(data, "warm", true)]);
+    open_with(data, config, launcher, program, Arc::new(installed))
+}
+
+/// An engine without a pool, of environments that are installed already.
+pub fn open_on(
+    data: &Path,
+    launcher: LauncherClient,
+    program: &Path,
+    environments: Arc<dyn Environments>,
+) -> Arc<World> {
+    let mut config = WorkspacesConfig::default();
+    config.pool.least = 0;
+    config.pool.most = 0;
+    open_with(data, config, launcher, program, environments)
+}
+
+fn open_with(
+    data: &Path,
+    config: WorkspacesConfig,
+    launcher: LauncherClient,
+    program: &Path,
+    environments: Arc<dyn Environments>,
+) -> Arc<World> {
+    let platform = Arc::new(Platform::default());
     let engine = LocalWorkspaces::start(Setup {
         folder: data.join("workspaces"),
         config,
@@ -273,7 +297,7 @@ pub fn open(data: &Path, config: WorkspacesConfig, launcher: LauncherClient, pro
         launcher: launcher.clone(),
         attendant: AttendantProgram { file: program.to_path_buf(), arguments: Vec::new() },
         source: platform.clone(),
-        environments: Arc::new(installed),
+        environments,
         clock: Arc::new(SystemClock),
         files_owner: Some((OWNER.uid, OWNER.gid)),
     });

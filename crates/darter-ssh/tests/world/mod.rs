@@ -231,6 +231,7 @@ fn environment(data: &Path) -> Arc<InstalledEnvironment> {
         name: "test".parse().unwrap(),
         digest: "digest-of-test".into(),
         root,
+        system: None,
         kind: EditorKind::Vscode,
         argv: vec!["/bin/sleep".into(), "infinity".into()],
         env: Vec::new(),

@@ -158,6 +158,7 @@ impl Installer<'_> {
             proxy: Some(self.proxy.clone()),
             timeout: INSTALL_DEADLINE,
             quota: None,
+            system: None,
         };
         self.run(job, "installing the built-in packages").await?;
         // The folder is ours, its content the packages': a link in its place would be moved as a link, and refused later.
@@ -194,6 +195,7 @@ impl Installer<'_> {
                 proxy: None,
                 timeout: WARM_DEADLINE,
                 quota: None,
+                system: None,
             };
             self.run(job, what).await?;
         }
@@ -253,6 +255,14 @@ pub fn with_certificates(mut binds: Vec<Bind>, config: &EngineConfig) -> Vec<Bin
     binds
 }
 
+/// The same for an install on an image, whose `/etc` is its own: where the certificates are inside, and what brings them
+/// there.
+pub fn certificates_beside(config: &EngineConfig) -> Option<(&'static str, Bind)> {
+    let real = config.certificates.as_deref().unwrap_or(Path::new(SYSTEM)).canonicalize().ok()?;
+    Some((BESIDE, Bind::read_only(real, BESIDE)))
+}
+
+const BESIDE: &str = "/darter/certificates.pem";
 const EXTRA: &str = "/etc/darter-certificates.pem";
 const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
 

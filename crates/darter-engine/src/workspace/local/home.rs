@@ -268,6 +268,7 @@ impl Homes {
             timeout: GROWING,
             // The volume is as large as it is to be.
             quota: None,
+            system: None,
         };
         let ended = job.run(launcher, |line| said.push(line)).await.map_err(io::Error::other)?;
         drop(held);

@@ -31,6 +31,7 @@ use dashmap::DashMap;
 use tokio_util::sync::CancellationToken;
 
 pub use unit::AttendantProgram;
+pub(crate) use unit::PROGRAM;
 
 use super::{WorkspaceSource, WorkspacesConfig};
 use crate::config::EgressConfig;

@@ -271,7 +271,7 @@ fn claim(bundle: &WorkspaceBundle, unit: &Unit) -> serde_json::Value {
         "workspace": bundle.id.as_str(),
         "hostname": bundle.hostname,
         "variables": bundle.variables,
-        "shell": "/bin/bash",
+        "shell": unit.environment.shell(),
         "addresses": {"proxy": bundle.port_address},
     });
     if bundle.depth == Depth::Full {

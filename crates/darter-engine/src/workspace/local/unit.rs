@@ -25,7 +25,7 @@ pub(super) const HOME: &str = "/home/user";
 /// Where the environment is inside.
 const ENVIRONMENT: &str = "/env";
 /// Where the attendant's program is inside.
-const PROGRAM: &str = "/darter/attendant";
+pub(crate) const PROGRAM: &str = "/darter/attendant";
 /// The descriptor of the editor's listening socket.
 const EDITOR_FD: i32 = 5;
 
@@ -130,7 +130,7 @@ impl Builder {
         let (doors, attendant, editor) = Doors::make(&self.hall).map_err(broken("making a workspace's sockets"))?;
         let (out, ours) = output::pipe().map_err(broken("making a pipe"))?;
         let second = out.try_clone().map_err(broken("making a pipe"))?;
-        let mut spec = self.spec(environment);
+        let mut spec = self.spec(environment).map_err(broken("reading an image"))?;
         spec.root.binds.extend(fresh.as_ref().map(Fresh::bind));
         let spec = spec.fd(1, out).fd(2, second).fd(LISTEN_FD, attendant).fd(EDITOR_FD, editor);
         let sandbox = self.launcher.create(spec).await?;
@@ -151,7 +151,7 @@ impl Builder {
         Ok(Unit { built: (made, greeted), ..unit })
     }
 
-    fn spec(&self, environment: &InstalledEnvironment) -> Spec {
+    fn spec(&self, environment: &InstalledEnvironment) -> std::io::Result<Spec> {
         let proxy = format!("http://{}", darter_sandbox::EGRESS_ADDRESS);
         let mut env: Vec<(String, String)> = [
             ("PATH", "/env/bin:/usr/local/bin:/usr/bin:/bin"),
@@ -171,8 +171,8 @@ impl Builder {
         .into();
         env.retain(|(name, _)| !environment.env.iter().any(|(own, _)| own == name));
         env.extend(environment.env.iter().cloned());
-        Spec {
-            root: self.root(environment),
+        Ok(Spec {
+            root: self.root(environment)?,
             argv: [PROGRAM.to_owned()].into_iter().chain(self.program.arguments.iter().cloned()).collect(),
             env,
             cwd: "/".into(),
@@ -181,11 +181,13 @@ impl Builder {
             profile: Profile::Workspace,
             hostname: "workspace".into(),
             egress: true,
-        }
+        })
     }
 
-    fn root(&self, environment: &InstalledEnvironment) -> Root {
-        let mut root = Root::host_system();
+    fn root(&self, environment: &InstalledEnvironment) -> std::io::Result<Root> {
+        // An image has had its own `/etc` made the same way when it was installed.
+        let system = environment.system.as_deref();
+        let mut root = system.map_or_else(|| Ok(Root::host_system()), Root::image_system)?;
         root.binds.push(Bind::read_only(&environment.root, ENVIRONMENT));
         root.binds.push(Bind::read_only(&self.program.file, PROGRAM));
         root.writable_points.push(HOME.into());
@@ -199,7 +201,7 @@ impl Builder {
                 file.content.extend(b"127.0.0.1 workspace\n");
             }
         }
-        root
+        Ok(root)
     }
 }
 

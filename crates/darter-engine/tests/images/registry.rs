@@ -1,0 +1,158 @@
+//! A registry: the pulling half of the distribution API over HTTP, with tokens, and with faults that a test asks for.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::{Request, Response, StatusCode};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use super::{INDEX, Made, OCI};
+
+const TOKEN: &str = "a-token-of-the-test";
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    Status(u16),
+    /// The connection ends in the middle.
+    Cut,
+    /// A byte is another one.
+    Changed,
+}
+
+#[derive(Default)]
+struct State {
+    blobs: BTreeMap<String, Vec<u8>>,
+    /// Of a repository whose name begins with `private`.
+    account: (String, String),
+    /// A part of the path, how often, what.
+    faults: Mutex<Vec<(String, usize, Fault)>>,
+    address: String,
+}
+
+/// A registry on this machine.
+pub struct Registry {
+    state: Arc<State>,
+}
+
+impl Registry {
+    /// Answers on a listener that was made before the test's recipes named it.
+    pub fn serve_on(listener: std::net::TcpListener, images: &[&Made], account: (&str, &str)) -> Self {
+        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
+        let state = Arc::new(State {
+            blobs: images.iter().flat_map(|image| image.blobs.clone()).collect(),
+            account: (account.0.into(), account.1.into()),
+            faults: Mutex::default(),
+            address: listener.local_addr().unwrap().to_string(),
+        });
+        let shared = Arc::clone(&state);
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let shared = Arc::clone(&shared);
+                let service = hyper::service::service_fn(move |request| {
+                    let answer = answer(&shared, &request);
+                    async move { Ok::<_, Infallible>(answer) }
+                });
+                // A cut connection is an error here, too.
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+                );
+            }
+        });
+        Self { state }
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn forgive(&self) {
+        self.state.faults.lock().unwrap().clear();
+    }
+
+    /// The next `times` requests whose path holds `part` go wrong.
+    pub fn fail(&self, part: &str, times: usize, fault: Fault) {
+        self.state.faults.lock().unwrap().push((part.into(), times, fault));
+    }
+}
+
+type Answer = Response<BoxBody<Bytes, io::Error>>;
+
+fn said(status: u16, text: &str) -> Answer {
+    let body = Full::new(Bytes::from(text.to_owned())).map_err(|never| match never {}).boxed();
+    let mut answer = Response::new(body);
+    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
+    answer
+}
+
+fn answer(state: &State, request: &Request<Incoming>) -> Answer {
+    let path = request.uri().path();
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let fault = {
+        let mut faults = state.faults.lock().unwrap();
+        let found = faults.iter_mut().find(|(part, left, _)| path.contains(part.as_str()) && *left > 0);
+        found.map(|(_, left, fault)| {
+            *left -= 1;
+            *fault
+        })
+    };
+    let account = BASE64_STANDARD.encode(format!("{}:{}", state.account.0, state.account.1));
+    match path {
+        "/v2/" => challenge(state),
+        "/token" if request.uri().query().is_some_and(|query| query.contains("private")) => {
+            match header("authorization") == format!("Basic {account}") {
+                true => said(200, &format!("{{\"token\": \"{TOKEN}\"}}")),
+                false => said(401, "{\"details\": \"wrong\"}"),
+            }
+        }
+        "/token" => said(200, "{\"token\": \"for-everybody\"}"),
+        _ if path.contains("/private/") && header("authorization") != format!("Bearer {TOKEN}") => challenge(state),
+        _ => content(state, path, fault),
+    }
+}
+
+fn challenge(state: &State) -> Answer {
+    let mut answer = said(401, "{\"errors\": [{\"code\": \"UNAUTHORIZED\", \"message\": \"who are you?\"}]}");
+    let realm = format!("Bearer realm=\"http://{}/token\",service=\"test\"", state.address);
+    answer.headers_mut().insert("www-authenticate", realm.parse().unwrap());
+    answer
+}
+
+fn content(state: &State, path: &str, fault: Option<Fault>) -> Answer {
+    if let Some(Fault::Status(status)) = fault {
+        return said(status, "{\"errors\": [{\"code\": \"TOOMANYREQUESTS\", \"message\": \"slowly\"}]}");
+    }
+    let digest = path.rsplit('/').next().unwrap_or_default();
+    let Some(found) = state.blobs.get(digest) else {
+        return said(404, "{\"errors\": [{\"code\": \"MANIFEST_UNKNOWN\", \"message\": \"no such thing\"}]}");
+    };
+    let mut bytes = found.clone();
+    let length = bytes.len();
+    match fault {
+        Some(Fault::Changed) => bytes[length / 2] ^= 1,
+        Some(Fault::Cut) => bytes.truncate(length / 2),
+        _ => {}
+    }
+    let cut = bytes.len() < length;
+    let end = async move {
+        // So that what came before goes out first.
+        tokio::task::yield_now().await;
+        if cut { Err(io::Error::other("cut")) } else { Ok(Frame::data(Bytes::new())) }
+    };
+    let frames = stream::iter([Ok(Frame::data(Bytes::from(bytes)))]).chain(stream::once(end));
+    let mut answer = Response::new(BodyExt::boxed(StreamBody::new(frames)));
+    let kind = if found.starts_with(b"{\"manifests\"") { INDEX } else { OCI };
+    for (name, value) in [("content-length", length.to_string()), ("content-type", kind.to_owned())] {
+        answer.headers_mut().insert(name, value.parse().unwrap());
+    }
+    answer
+}
