@@ -13,4 +13,6 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 fn every_kept_input_is_survived() {
     seeds("proxy").iter().for_each(|seed| darter_engine::hostile::proxy(seed));
     seeds("speech").iter().for_each(|seed| darter_engine::hostile::speech(seed));
+    let folder = tempfile::tempdir().unwrap();
+    seeds("layer").iter().for_each(|seed| darter_engine::hostile::layer(folder.path(), seed));
 }
