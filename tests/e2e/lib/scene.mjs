@@ -21,7 +21,10 @@ export const price = (item: string) => PRICES[item] ?? 0
 export default () => PRICES
 `
 
-/** Ada, her app with everything in it, one in the bin, an invitation and a token. Answers the app. */
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIII5HFnV4Asi8pyeGkNS5AdEUFRekliHeAheRo3/ivnX ada@laptop'
+
+/** Ada, her app with everything in it, a workspace that sleeps, one of each in the bin, an invitation, a token and a key.
+ * Answers the app, with its workspace. */
 export async function makeScene(server, { packages = [] } = {}) {
   server.operator('ada')
   const app = await server.makeApp('Corner shop', { 'shop/prices': PRICES, hello: `export default () => 'hello'\n` })
@@ -35,10 +38,15 @@ export async function makeScene(server, { packages = [] } = {}) {
   await server.api('POST', `${path}/domains`, { host: 'shop.example.org' })
   const old = await server.makeApp('Old prototype', {})
   await server.api('DELETE', `/apps/${old.id}`)
+  // No environment is installed: they sleep.
+  const workspace = await server.api('POST', '/workspaces', { name: 'Thesis', environment: 'vscode', start: false })
+  const spare = await server.api('POST', '/workspaces', { name: 'Old notebook', environment: 'jupyter', start: false })
+  await server.api('DELETE', `/workspaces/${spare.id}`)
+  await server.api('POST', '/me/ssh-keys', { public_key: KEY })
   await server.api('POST', '/invitations', { email: 'grace@example.org' })
   await server.api('POST', '/me/tokens', { name: 'laptop', scopes: ['read', 'write'] })
   await givePassword(server, 'ada')
-  return app
+  return { ...app, workspace }
 }
 
 /** An account that the command line made has no password yet. */
@@ -61,6 +69,7 @@ export const DOORS = [['sign-in', '/sign-in'], ['sign-up', '/sign-up'], ['forgot
 /** Pages for the administrator: name and path, and what to do there first. */
 export const pagesOf = (app) => {
   const at = `/apps/${app.id}`
+  const work = `/workspaces/${app.workspace.id}`
   const editor = (page) => page.getByRole('textbox', { name: /order/ }).waitFor()
   return [
     ['apps', '/'], ['bin', '/bin'],
@@ -79,8 +88,14 @@ export const pagesOf = (app) => {
     ['dependencies', `${at}/dependencies`], ['environment', `${at}/environment`], ['domains', `${at}/domains`],
     ['members', `${at}/members`], ['settings', `${at}/settings`],
     ['workspaces', '/workspaces?refused=workspace.not_found'], ['workspace-bin', '/workspaces/bin'],
-    ['account', '/account'], ['security', '/account/security'], ['tokens', '/account/tokens'], ['activity', '/account/activity'],
+    ['workspace', work], ['workspace-snapshots', `${work}/snapshots`], ['workspace-settings', `${work}/settings`],
+    ['workspace-new', '/workspaces', async (page) => {
+      await page.getByRole('button', { name: /New workspace|新建工作区/ }).click()
+      await page.getByRole('dialog').waitFor()
+    }],
+    ['account', '/account'], ['security', '/account/security'], ['tokens', '/account/tokens'], ['ssh-keys', '/account/ssh-keys'], ['activity', '/account/activity'],
     ['admin-accounts', '/admin/accounts'], ['admin-invitations', '/admin/invitations'], ['admin-settings', '/admin/settings'],
+    ['admin-environments', '/admin/environments'],
     ['admin-doctor', '/admin/doctor'], ['admin-audit', '/admin/audit'], ['missing', '/no-such-page'],
   ]
 }
@@ -90,5 +105,10 @@ export async function visit(page, server, [, path, act]) {
   await page.goto(server.url + path)
   await page.locator('h1, .cm-content').first().waitFor()
   await act?.(page)
+  await settled(page)
+}
+
+/** Nothing of the page is still loading. */
+export async function settled(page) {
   await page.waitForFunction(() => !document.querySelector('.skeleton, [aria-busy=true]'))
 }
