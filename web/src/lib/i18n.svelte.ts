@@ -1,5 +1,6 @@
 // The one way to a text. Keys are typed from the English catalogue; the Chinese one has the same keys or does not compile.
 // Chinese is fetched only when chosen, so that the first page stays small.
+import { remember, remembered } from './preference';
 import { en, type MessageKey } from './messages/en/index';
 
 export type { MessageKey };
@@ -46,12 +47,12 @@ export async function setLanguage(next: Language): Promise<void> {
   state.catalogue = catalogue;
   state.language = next;
   document.documentElement.lang = next === 'zh' ? 'zh-CN' : 'en';
-  localStorage.setItem(STORED, next);
+  remember(STORED, next);
 }
 
 /** The remembered language, else the browser's, else English. */
 export async function restoreLanguage(): Promise<void> {
-  const stored = localStorage.getItem(STORED);
+  const stored = remembered(STORED);
   const wanted = stored ?? (navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en');
   if (wanted === 'zh') await setLanguage('zh');
 }

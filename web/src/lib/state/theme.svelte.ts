@@ -1,4 +1,6 @@
 // Light, dark, or the system's choice. Must agree with static/theme.js, which sets it before the first paint.
+import { remember, remembered } from '../preference';
+
 export type Theme = 'system' | 'light' | 'dark';
 
 const STORED = 'darter.theme';
@@ -20,12 +22,12 @@ export function isDark(): boolean {
 
 export function setTheme(next: Theme): void {
   state.theme = next;
-  localStorage.setItem(STORED, next);
+  remember(STORED, next);
   apply();
 }
 
 export function restoreTheme(): void {
-  const stored = localStorage.getItem(STORED);
+  const stored = remembered(STORED);
   state.theme = stored === 'light' || stored === 'dark' ? stored : 'system';
   apply();
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', apply);

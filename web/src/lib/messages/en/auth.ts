@@ -4,6 +4,8 @@ export const auth = {
   'auth.sign_up': 'Create account',
   'auth.signing_in': 'Signing in…',
   'auth.signing_up': 'Creating…',
+  'auth.no_cookies': 'Cookies are switched off',
+  'auth.no_cookies_text': 'Nobody can stay signed in without them. Allow this site’s cookies, then load the page again.',
   'auth.welcome_back': 'Welcome back',
   'auth.sign_in_text': 'Sign in to your apps.',
   'auth.login': 'User name or e-mail',

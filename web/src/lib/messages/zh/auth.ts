@@ -6,6 +6,8 @@ export const auth: Record<keyof typeof source, string> = {
   'auth.sign_up': '创建账号',
   'auth.signing_in': '正在登录…',
   'auth.signing_up': '正在创建…',
+  'auth.no_cookies': 'Cookie 已禁用',
+  'auth.no_cookies_text': '没有 Cookie 就无法保持登录。请允许此站点使用 Cookie，然后重新加载页面。',
   'auth.welcome_back': '欢迎回来',
   'auth.sign_in_text': '登录后即可管理你的应用。',
   'auth.login': '用户名或邮箱',
