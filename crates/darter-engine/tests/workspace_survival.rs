@@ -10,8 +10,9 @@ mod workspaces;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use darter_core::Fault;
 use darter_core::workspace::lifecycle::State;
-use darter_engine::workspace::{SnapshotStream, Workspaces};
+use darter_engine::workspace::{KeptHome, SnapshotStream, Workspaces};
 use tokio::io::AsyncWriteExt;
 use workspaces::{world, world_in};
 
@@ -72,6 +73,97 @@ fn replaces(data: std::path::PathBuf) {
             writer.write_all(&vec![b'n'; 8 << 20]).await.unwrap();
             println!("saved in {id}");
             let _ = replacing.await;
+        },
+    );
+}
+
+/// A snapshot of one file, whole.
+fn kept() -> Result<Option<KeptHome>, Fault> {
+    let text = "{\"clear\":true}\n{\"path\":\"saved\",\"type\":\"file\",\"size\":9,\"body\":9}\nprecious\n\
+                {\"end\":true,\"files\":1,\"bytes\":9}\n";
+    let files = SnapshotStream { bytes: Box::pin(text.as_bytes()), lease: None };
+    Ok(Some(KeptHome { name: "newest".into(), made_at: 1, files }))
+}
+
+#[test]
+fn a_home_that_is_gone_comes_back_from_its_newest_snapshot_and_one_that_is_there_is_left_alone() {
+    world(
+        |_| {},
+        |world| async move {
+            *world.platform.kept.lock().unwrap() = Some(Box::new(kept));
+            let id = world.add(|_| {});
+            let start = world.engine.start(&id).await.unwrap();
+            assert!(start.phases.iter().any(|(name, _)| name == "restore"), "{start:?}");
+            assert_eq!(world.sh(&id, "cat saved; echo more > saved").await, "precious\n");
+            let trouble = world.engine.status(&id).observed.trouble.unwrap();
+            assert_eq!(trouble.code, "workspace.home_restored");
+            world.engine.stop(&id).await.unwrap();
+            assert_eq!(world.sh(&id, "cat saved").await, "more\n");
+            assert_eq!(world.platform.brought_back(), ["newest"]);
+            assert_eq!(world.engine.status(&id).observed.trouble, None);
+        },
+    );
+}
+
+#[test]
+fn a_home_whose_snapshot_cannot_be_read_is_not_replaced_by_an_empty_one() {
+    world(
+        |_| {},
+        |world| async move {
+            let damaged = || Err(Fault::conflict("snapshot.damaged", "The snapshot is damaged."));
+            *world.platform.kept.lock().unwrap() = Some(Box::new(damaged));
+            let id = world.add(|_| {});
+            let fault = world.engine.start(&id).await.unwrap_err();
+            assert!(fault.message.contains("The snapshot is damaged."), "{fault}");
+            assert_eq!(world.engine.status(&id).observed.trouble.unwrap().code, "workspace.home_lost");
+            assert!(!world.engine.has_home(&id));
+            *world.platform.kept.lock().unwrap() = Some(Box::new(kept));
+            world.engine.start(&id).await.unwrap();
+            assert_eq!(world.sh(&id, "cat saved").await, "precious\n");
+        },
+    );
+}
+
+#[test]
+fn a_server_that_is_killed_while_a_home_comes_back_begins_anew() {
+    if let Some(data) = std::env::var_os(VICTIM) {
+        return comes_back(data.into());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().canonicalize().unwrap();
+    let id = kill("a_server_that_is_killed_while_a_home_comes_back_begins_anew", &data);
+    world_in(
+        &data,
+        |_| {},
+        |world| async move {
+            world.add(|bundle| bundle.id = id.clone());
+            assert!(!world.engine.has_home(&id), "half a home is none");
+            *world.platform.kept.lock().unwrap() = Some(Box::new(kept));
+            assert_eq!(world.sh(&id, "ls; cat saved").await, "saved\nprecious\n");
+        },
+    );
+}
+
+/// Begins to bring a large home back, and waits to be killed.
+fn comes_back(data: std::path::PathBuf) {
+    world_in(
+        &data,
+        |_| {},
+        |world| async move {
+            let id = world.add(|_| {});
+            let (reader, mut writer) = tokio::io::duplex(1 << 10);
+            let reader = std::sync::Mutex::new(Some(reader));
+            *world.platform.kept.lock().unwrap() = Some(Box::new(move || {
+                let files = SnapshotStream { bytes: Box::pin(reader.lock().unwrap().take().unwrap()), lease: None };
+                Ok(Some(KeptHome { name: "newest".into(), made_at: 1, files }))
+            }));
+            let (engine, own) = (std::sync::Arc::clone(&world.engine), id.clone());
+            let starting = tokio::spawn(async move { engine.start(&own).await });
+            let head = format!("{{\"path\":\"half\",\"type\":\"file\",\"size\":{0},\"body\":{0}}}\n", 1 << 30);
+            writer.write_all(head.as_bytes()).await.unwrap();
+            writer.write_all(&vec![b'n'; 8 << 20]).await.unwrap();
+            println!("saved in {id}");
+            let _ = starting.await;
         },
     );
 }

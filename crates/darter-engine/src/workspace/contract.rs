@@ -37,6 +37,12 @@ pub struct WorkspaceBundle {
 pub trait WorkspaceSource: Send + Sync + 'static {
     /// What it is to be started from now. `workspace.not_found`, `workspace.recycled` … when it may not run.
     async fn load(&self, id: &WorkspaceId) -> Result<WorkspaceBundle, Fault>;
+    /// Its home is not on this machine, and it is about to start: what was kept of it last. `None`: it has never had one.
+    async fn kept(&self, _id: &WorkspaceId) -> Result<Option<KeptHome>, Fault> {
+        Ok(None)
+    }
+    /// The engine has made the home that was missing of what was kept. Never blocks.
+    fn brought_back(&self, _id: &WorkspaceId, _kept: &str) {}
     /// What the engine sees has changed. Never blocks. What is up for an errand only (a snapshot) is not told: nobody
     /// wanted it, and it is back at rest in a moment.
     fn observed(&self, id: &WorkspaceId, seen: Observed);
@@ -163,6 +169,14 @@ pub struct SnapshotStream {
     pub lease: Option<WorkspaceLease>,
 }
 
+/// The newest snapshot of a home that is gone.
+pub struct KeptHome {
+    /// Which it is.
+    pub name: String,
+    pub made_at: Millis,
+    pub files: SnapshotStream,
+}
+
 /// Runs workspaces. All calls are safe to repeat.
 #[async_trait]
 pub trait Workspaces: Send + Sync + 'static {
@@ -176,6 +190,10 @@ pub trait Workspaces: Send + Sync + 'static {
     async fn start(&self, id: &WorkspaceId) -> Result<StartPhases, Fault>;
     /// Ends it in order: the editor gets SIGTERM, the home is written out. Returns when nothing of it runs.
     async fn stop(&self, id: &WorkspaceId) -> Result<(), Fault>;
+    /// Does it have files on this machine? One that was never started has none, and one whose disk was lost.
+    fn has_home(&self, _id: &WorkspaceId) -> bool {
+        true
+    }
     /// What it is now. Costs no wait.
     fn status(&self, id: &WorkspaceId) -> WorkspaceStatus;
     /// A sign of life.

@@ -17,8 +17,8 @@ use darter_core::{AccountId, Fault, SystemClock, SystemRandom, WorkspaceId};
 use darter_engine::config::EgressConfig;
 use darter_engine::environment::{EditorKind, Environments, InstalledEnvironment};
 use darter_engine::workspace::{
-    AttendantProgram, LocalWorkspaces, Observed, Setup, WorkspaceBundle, WorkspaceConnection, WorkspaceSource,
-    Workspaces, WorkspacesConfig,
+    AttendantProgram, KeptHome, LocalWorkspaces, Observed, Setup, WorkspaceBundle, WorkspaceConnection,
+    WorkspaceSource, Workspaces, WorkspacesConfig,
 };
 use darter_sandbox::{Launcher, LauncherClient, LauncherConfig, Owner};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,12 +54,18 @@ server.socket = socket.socket(fileno=int(os.environ["DARTER_LISTEN_FD"]))
 server.serve_forever()
 "#;
 
+/// Makes the stream of a snapshot whenever it is asked for.
+pub type Kept = Box<dyn Fn() -> Result<Option<KeptHome>, Fault> + Send>;
+
 /// The platform's side.
 #[derive(Default)]
 pub struct Platform {
     bundles: Mutex<BTreeMap<WorkspaceId, WorkspaceBundle>>,
     seen: Mutex<Vec<(WorkspaceId, Observed)>>,
     opened: Mutex<Vec<WorkspaceId>>,
+    /// What was kept of homes, as a stream.
+    pub kept: Mutex<Option<Kept>>,
+    brought_back: Mutex<Vec<String>>,
     told: Notify,
 }
 
@@ -68,6 +74,14 @@ impl WorkspaceSource for Platform {
     async fn load(&self, id: &WorkspaceId) -> Result<WorkspaceBundle, Fault> {
         let found = self.bundles.lock().unwrap().get(id).cloned();
         found.ok_or_else(|| Fault::not_found("workspace.not_found", "There is no such workspace."))
+    }
+
+    async fn kept(&self, _id: &WorkspaceId) -> Result<Option<KeptHome>, Fault> {
+        self.kept.lock().unwrap().as_ref().map_or(Ok(None), |kept| kept())
+    }
+
+    fn brought_back(&self, _id: &WorkspaceId, kept: &str) {
+        self.brought_back.lock().unwrap().push(kept.to_owned());
     }
 
     fn observed(&self, id: &WorkspaceId, seen: Observed) {
@@ -81,6 +95,11 @@ impl WorkspaceSource for Platform {
 }
 
 impl Platform {
+    /// Which snapshots homes were made of.
+    pub fn brought_back(&self) -> Vec<String> {
+        self.brought_back.lock().unwrap().clone()
+    }
+
     /// How often somebody opened it while it was at rest.
     pub fn opened(&self, id: &WorkspaceId) -> usize {
         self.opened.lock().unwrap().iter().filter(|one| *one == id).count()

@@ -10,15 +10,17 @@ use async_trait::async_trait;
 use darter_core::workspace::Desired;
 use darter_core::workspace::lifecycle::State;
 use darter_core::{Fault, Kind, Millis, WorkspaceId};
-use darter_engine::workspace::{Observed, Trouble, WorkspaceBundle, WorkspaceSource};
+use darter_engine::workspace::{KeptHome, Observed, Trouble, WorkspaceBundle, WorkspaceSource};
 use darter_store::workspace_observed::ObservedRow;
 use darter_store::{workspace, workspace_observed};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::access::not_found;
-use super::view;
-use crate::Platform;
+use super::{snapshot, view};
+use crate::audit::{Change, record};
+use crate::{Actor, Platform};
 
 /// Something to write.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(crate) enum Sight {
     Seen(WorkspaceId, Observed, Millis),
     /// It was opened while it was asleep.
     Opened(WorkspaceId, Millis),
+    /// Its home was missing, and was made of this snapshot.
+    BroughtBack(WorkspaceId, String),
 }
 
 /// What is kept of a sight besides its state.
@@ -99,6 +103,15 @@ impl WorkspaceSource for Residents {
         })
     }
 
+    async fn kept(&self, id: &WorkspaceId) -> Result<Option<KeptHome>, Fault> {
+        snapshot::kept(&self.platform()?, id).await
+    }
+
+    fn brought_back(&self, id: &WorkspaceId, kept: &str) {
+        let Ok(platform) = self.platform() else { return };
+        platform.workspaces.send(Sight::BroughtBack(id.clone(), kept.to_owned()));
+    }
+
     fn observed(&self, id: &WorkspaceId, seen: Observed) {
         let Ok(platform) = self.platform() else { return };
         platform.workspaces.changed(id);
@@ -144,7 +157,7 @@ async fn write(platform: Weak<Platform>, mut sights: mpsc::UnboundedReceiver<Sig
                 }
                 id.clone()
             }
-            Sight::Opened(id, _) => id.clone(),
+            Sight::Opened(id, _) | Sight::BroughtBack(id, _) => id.clone(),
         };
         if let Err(fault) = put(&platform, sight).await {
             tracing::warn!(%fault, cause = ?fault.cause, workspace = %id, "what was seen of a workspace could not be written");
@@ -159,6 +172,10 @@ async fn put(platform: &Platform, sight: Sight) -> Result<(), Fault> {
         Sight::Opened(id, at) => {
             workspace::wish(&mut tx, &id, (Desired::Asleep, Desired::Awake), at).await?;
             workspace::used(&mut tx, &id, at).await?;
+        }
+        Sight::BroughtBack(id, kept) => {
+            let details = json!({ "snapshot": kept, "why": "home_missing" });
+            record(&mut tx, &Actor::server(), Change::of("snapshot.restore", &id, details)).await?;
         }
         Sight::Seen(id, seen, at) => {
             if seen.rested && seen.state == State::Stopped {

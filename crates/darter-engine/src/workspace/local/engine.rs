@@ -45,6 +45,10 @@ impl Workspaces for LocalWorkspaces {
         self.shared.stop(&workspace).await
     }
 
+    fn has_home(&self, id: &WorkspaceId) -> bool {
+        self.shared.homes.has(id)
+    }
+
     fn status(&self, id: &WorkspaceId) -> WorkspaceStatus {
         let known = self.shared.workspaces.get(id).map(|found| Arc::clone(&found));
         // Nothing is held for one that nobody has ever wanted.

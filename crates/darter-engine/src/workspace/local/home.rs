@@ -87,6 +87,11 @@ impl Homes {
         self.of(id).join("home.img")
     }
 
+    /// There is a home of it.
+    pub(super) fn has(&self, id: &WorkspaceId) -> bool {
+        if self.volumes { self.image(id).exists() } else { self.of(id).join("home").exists() }
+    }
+
     fn fresh(&self, what: &str) -> PathBuf {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         self.folder.join(".new").join(format!("{what}-{}.img", NEXT.fetch_add(1, Ordering::Relaxed)))

@@ -46,16 +46,25 @@ impl Shared {
         let _closed = Closed::new(workspace)?;
         self.stop(workspace).await?;
         let unit = self.unit_for(&bundle).await?;
-        let staged = self.homes.stage(&workspace.id, bundle.limits.disk_bytes).await.map_err(no_room)?;
-        let filled = fill(&unit, &bundle, (&staged, files)).await;
+        self.make_home(&bundle, (unit, files)).await
+    }
+
+    /// Makes a home of a stream in a sandbox that is used for nothing else, and puts it where a workspace's own belongs.
+    pub(super) async fn make_home(
+        &self,
+        bundle: &WorkspaceBundle,
+        (unit, files): (Unit, SnapshotStream),
+    ) -> Result<(), Fault> {
+        let staged = self.homes.stage(&bundle.id, bundle.limits.disk_bytes).await.map_err(no_room)?;
+        let filled = fill(&unit, bundle, (&staged, files)).await;
         // The home is written out and free once this returns.
         unit.sandbox.kill().await;
         filled?;
-        self.homes.put(&workspace.id, staged).await.map_err(no_room)
+        self.homes.put(&bundle.id, staged).await.map_err(no_room)
     }
 
     /// A sandbox of its environment, when it is its owner's turn.
-    async fn unit_for(self: &Arc<Self>, bundle: &WorkspaceBundle) -> Result<Unit, Fault> {
+    pub(super) async fn unit_for(self: &Arc<Self>, bundle: &WorkspaceBundle) -> Result<Unit, Fault> {
         let environment = self.environments.installed(&bundle.environment).await?;
         let _turn = self.starts.enter(&bundle.owner)?.wait(|_| ()).await;
         self.pool.build(&environment).await.map_err(broken)

@@ -23,7 +23,7 @@ use super::workspace::{Inner, Workspace};
 use super::{Shared, words};
 use crate::environment::InstalledEnvironment;
 use crate::local::slot::micros;
-use crate::workspace::WorkspaceBundle;
+use crate::workspace::{KeptHome, Trouble as Told, WorkspaceBundle};
 
 /// Longest that one start keeps another's turn after its sandbox is there.
 const TURN: Duration = Duration::from_secs(5);
@@ -38,6 +38,8 @@ pub(super) enum Failed {
     Broken(String),
     /// The home cannot be mounted.
     Home(String),
+    /// Its files are gone, and what was kept of them did not come back: an empty home would look like theirs.
+    Lost(Fault),
     /// Its editor does not answer.
     Late,
 }
@@ -80,6 +82,8 @@ struct Attempt {
     /// Set as soon as there is something to end.
     unit: Option<Arc<Unit>>,
     phases: Phases,
+    /// What its owner should know although it runs.
+    note: Option<Told>,
 }
 
 impl Shared {
@@ -93,6 +97,7 @@ impl Shared {
             cancel: inner.cancel.clone(),
             unit: None,
             phases: Phases { from: "pool", list: Vec::new(), at: Instant::now() },
+            note: None,
         };
         tokio::spawn(async move {
             let cancel = attempt.cancel.clone();
@@ -121,8 +126,14 @@ impl Attempt {
         let bundle = self.shared.source.load(&self.workspace.id).await.map_err(Failed::Declined)?;
         let environment = self.shared.environments.installed(&bundle.environment).await.map_err(Failed::Declined)?;
         self.phases.mark("bundle");
-        let permit = self.turn(&bundle).await?;
+        let mut permit = self.turn(&bundle).await?;
         self.phases.mark("queue");
+        if let Some(kept) = self.kept(&bundle).await? {
+            // As long as it takes: others start meanwhile.
+            drop(permit);
+            self.bring_back(&bundle, kept).await?;
+            permit = self.turn(&bundle).await?;
+        }
         let unit = self.unit(&environment).await?;
         self.move_in(&bundle, &unit).await?;
         unit.attendant.post("/v1/claim", claim(&bundle, &unit), CLAIM).await?;
@@ -154,6 +165,27 @@ impl Attempt {
         // Refused only when it was cancelled meanwhile, and then this future is about to be dropped.
         self.shared.apply_if_taken(&self.workspace, &mut inner, Event::Placed);
         Ok(permit)
+    }
+
+    /// What its home is to be made of when it is missing. One that is there is never touched.
+    async fn kept(&self, bundle: &WorkspaceBundle) -> Result<Option<KeptHome>, Failed> {
+        if self.shared.homes.has(&bundle.id) {
+            return Ok(None);
+        }
+        self.shared.source.kept(&bundle.id).await.map_err(Failed::Lost)
+    }
+
+    /// Makes the home of its newest snapshot, whole or not at all: whoever dies in the middle finds none again, and begins
+    /// anew.
+    async fn bring_back(&mut self, bundle: &WorkspaceBundle, kept: KeptHome) -> Result<(), Failed> {
+        let shared = &self.shared;
+        let unit = shared.unit_for(bundle).await.map_err(Failed::Lost)?;
+        shared.make_home(bundle, (unit, kept.files)).await.map_err(Failed::Lost)?;
+        self.phases.mark("restore");
+        tracing::warn!(workspace = %bundle.id, snapshot = kept.name, "a home was missing and was made of its newest snapshot");
+        self.note = Some(words::brought_back(kept.made_at, shared.now()));
+        shared.source.brought_back(&bundle.id, &kept.name);
+        Ok(())
     }
 
     /// A sandbox in which an attendant answers: one that waits, or one built now.
@@ -231,7 +263,7 @@ impl Attempt {
     }
 
     /// What the outcome means; `None`: it was cancelled.
-    async fn finish(self, outcome: Option<Result<(), Failed>>) {
+    async fn finish(mut self, outcome: Option<Result<(), Failed>>) {
         if !matches!(outcome, Some(Ok(())))
             && let Some(unit) = &self.unit
         {
@@ -248,7 +280,7 @@ impl Attempt {
             None => {}
             Some(_) if self.cancel.is_cancelled() => {}
             Some(Ok(())) => {
-                inner.trouble = None;
+                inner.trouble = self.note.take();
                 shared.apply_if_taken(workspace, &mut inner, Event::Ready);
             }
             Some(Err(Failed::Declined(fault))) => {

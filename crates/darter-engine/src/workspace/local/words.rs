@@ -15,6 +15,16 @@ fn trouble(code: &str, message: impl Into<String>, last_lines: Vec<String>, at: 
 pub(super) fn of_start(id: &WorkspaceId, failed: Failed, lines: Vec<String>, at: Millis) -> Trouble {
     match failed {
         Failed::Declined(fault) => trouble(fault.code, fault.message, lines, at),
+        Failed::Lost(fault) => trouble(
+            "workspace.home_lost",
+            format!(
+                "The files of this workspace are not on this server any more, and its newest snapshot could not be restored: {} \
+                 Try again, or restore another snapshot.",
+                fault.message
+            ),
+            lines,
+            at,
+        ),
         Failed::Late => trouble(
             "workspace.not_ready",
             "The editor did not answer in time. What it wrote last may say why. Open the workspace again; if it stays, open it \
@@ -43,6 +53,16 @@ pub(super) fn of_start(id: &WorkspaceId, failed: Failed, lines: Vec<String>, at:
             )
         }
     }
+}
+
+/// A home that was missing is there again.
+pub(super) fn brought_back(made_at: Millis, at: Millis) -> Trouble {
+    let age = u64::try_from(at - made_at).unwrap_or(0) / 60_000;
+    let message = format!(
+        "The files of this workspace were not on this server any more and were restored from its newest snapshot, made {age} \
+         minutes before. What changed after it is lost. Ask the operator of this server what happened to its disk."
+    );
+    trouble("workspace.home_restored", message, Vec::new(), at)
 }
 
 /// A sandbox that ended without being told to.

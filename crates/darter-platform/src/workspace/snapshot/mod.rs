@@ -18,8 +18,8 @@ mod vault;
 pub use browse::{folder, get, list, read, remove};
 pub(crate) use make::before;
 pub use make::{make, make_due};
-pub(crate) use restore::files_of;
 pub use restore::restore;
+pub(crate) use restore::{files_of, kept};
 pub use store_config::SnapshotStore;
 pub(crate) use vault::Vault;
 

@@ -8,7 +8,7 @@ use darter_attendant::snapshot::line::{Body, Line};
 use darter_core::role::Action;
 use darter_core::workspace::SnapshotReason;
 use darter_core::{Fault, SnapshotId, WorkspaceId};
-use darter_engine::workspace::SnapshotStream;
+use darter_engine::workspace::{KeptHome, SnapshotStream};
 use darter_store::snapshot;
 use serde_json::json;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -42,7 +42,10 @@ pub async fn restore(
         manifest.items = chosen(manifest.items, path)?;
     }
     let ran = platform.workspaces.engine.status(id).observed.state.is_live();
-    make::before(platform, actor, id, SnapshotReason::Restore).await?;
+    // One that is gone has nothing to save.
+    if platform.workspaces.engine.has_home(id) {
+        make::before(platform, actor, id, SnapshotReason::Restore).await?;
+    }
     let files = stream(platform, id, manifest, input.path.is_none());
     if input.path.is_some() {
         return platform.workspaces.engine.import(id, files).await;
@@ -63,6 +66,15 @@ pub(crate) async fn files_of(
     let row = row.ok_or_else(|| not_found(snapshot_id))?;
     let manifest = Manifest::load(&platform.workspaces.vault, id, &row.manifest).await?.held_for_long()?;
     Ok(stream(platform, id, manifest, true))
+}
+
+/// The newest snapshot of a home that is gone, when there is one.
+pub(crate) async fn kept(platform: &Arc<Platform>, id: &WorkspaceId) -> Result<Option<KeptHome>, Fault> {
+    let newest = snapshot::list(&mut *platform.store.read().await?, id, "", 1).await?.pop();
+    let Some(row) = newest else { return Ok(None) };
+    let manifest = Manifest::load(&platform.workspaces.vault, id, &row.manifest).await?.held_for_long()?;
+    let files = stream(platform, id, manifest, true);
+    Ok(Some(KeptHome { name: row.id.to_string(), made_at: row.created_at, files }))
 }
 
 /// What is at the path and below it, with the folders above it.

@@ -102,6 +102,8 @@ export const errors = {
   'error.domain.not_found': 'The app has no such domain.',
   'error.domain.not_proven': 'The record was not found. Check it where you manage the DNS; a change may take some minutes.',
   'error.domain.too_many': 'The app has as many domains as are allowed.',
+  'error.workspace.home_lost': 'Its files are not on this server any more, and the newest snapshot could not be restored. Try again, or restore another snapshot.',
+  'error.workspace.home_restored': 'Its files were not on this server any more and were restored from the newest snapshot. What changed after it is lost.',
   'error.workspace.not_found': 'There is no such workspace, or it is not yours.',
   'error.workspace.name_invalid': 'A workspace’s name has 1 to 64 characters and no control characters.',
   'error.workspace.not_offered': 'This server runs no workspaces. Ask its operator.',

@@ -103,6 +103,8 @@ export const errors: Record<keyof typeof source, string> = {
   'error.domain.not_found': '此应用没有该域名。',
   'error.domain.not_proven': '未查到记录，请在 DNS 管理处检查；修改可能需要几分钟生效。',
   'error.domain.too_many': '此应用的域名数量已达上限。',
+  'error.workspace.home_lost': '它的文件已不在这台服务器上，且最新快照无法恢复。请重试，或恢复其他快照。',
+  'error.workspace.home_restored': '它的文件已不在这台服务器上，已从最新快照恢复；快照之后的更改已丢失。',
   'error.workspace.not_found': '没有这个工作区，或它不属于你。',
   'error.workspace.name_invalid': '工作区名称为 1 到 64 个字符，不能含控制字符。',
   'error.workspace.not_offered': '此服务器不提供工作区，请联系管理员。',
