@@ -46,15 +46,18 @@ pub struct Page {
 #[must_use]
 pub fn render(input: &PageInput<'_>) -> Page {
     let base = input.static_base;
-    let light = match input.depth {
-        Depth::Light => format!("<script nonce=\"{}\" src=\"{}/light/page.js\"></script>", input.nonce, escape(base)),
-        Depth::Full => String::new(),
+    let (depth, light) = match input.depth {
+        Depth::Light => {
+            ("light", format!("<script nonce=\"{}\" src=\"{}/light/page.js\"></script>", input.nonce, escape(base)))
+        }
+        Depth::Full => ("full", String::new()),
     };
     let html = TEMPLATE
         .replace("{{NONCE}}", input.nonce)
         .replace("{{BASE}}", &escape(base))
         .replace("{{TITLE}}", &escape(input.title))
         .replace("{{LIGHT}}", &light)
+        .replace("{{DEPTH}}", depth)
         .replace("{{SETTINGS}}", &escape(&configuration(input).to_string()));
     Page { html, policy: policy(input) }
 }
@@ -75,6 +78,7 @@ const TEMPLATE: &str = r#"<!DOCTYPE html>
 <meta id="vscode-workbench-auth-session" data-settings="">
 <link rel="icon" href="{{BASE}}/resources/server/favicon.ico" type="image/x-icon">
 {{LIGHT}}
+<script nonce="{{NONCE}}" src="/.darter/page.js" data-depth="{{DEPTH}}" defer></script>
 </head>
 <body aria-label=""></body>
 <script nonce="{{NONCE}}">

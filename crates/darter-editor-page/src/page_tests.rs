@@ -48,6 +48,9 @@ fn both_depths_open_the_same_folder_and_keep_their_data_at_the_same_place() {
     let product = product_of_a_test();
     let full = settings(&render(&input(&product, Depth::Full)));
     let light = settings(&render(&input(&product, Depth::Light)));
+    let beside = |depth| format!("<script nonce=\"n0\" src=\"/.darter/page.js\" data-depth=\"{depth}\" defer>");
+    assert!(render(&input(&product, Depth::Full)).html.contains(&beside("full")));
+    assert!(render(&input(&product, Depth::Light)).html.contains(&beside("light")));
     for key in ["folderUri", "userDataPath"] {
         assert_eq!(full[key], light[key]);
     }

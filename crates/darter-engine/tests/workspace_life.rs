@@ -105,6 +105,29 @@ fn a_quiet_workspace_freezes_thaws_at_a_knock_and_is_stopped_in_the_end() {
 }
 
 #[test]
+fn a_frozen_workspace_is_thawed_for_a_person_and_for_an_answer_which_does_not_put_off_its_stop() {
+    world(
+        |_| {},
+        |world| async move {
+            let id = world.add(|bundle| bundle.rest = WorkspaceRest { stop_after_ms: 600_000, ..QUICK });
+            let _tab = world.engine.connect(&id, Door::Editor).await.unwrap();
+            let frozen = || world.status_is(&id, |status| status.observed.state == State::Frozen);
+            frozen().await;
+            let stops_at = || world.engine.status(&id).next.unwrap().at;
+            let first = stops_at();
+            world.engine.touch(&id, Signal::Spoke);
+            assert_eq!(world.state(&id), State::Running);
+            frozen().await;
+            assert_eq!(stops_at(), first, "an open tab that says something keeps nothing from being stopped");
+            world.engine.touch(&id, Signal::Input);
+            assert_eq!(world.state(&id), State::Running);
+            frozen().await;
+            assert!(stops_at() > first);
+        },
+    );
+}
+
+#[test]
 fn input_and_the_wish_to_keep_it_put_off_its_rest() {
     world(
         |_| {},

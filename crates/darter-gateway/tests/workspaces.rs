@@ -40,6 +40,7 @@ struct World {
     connected: Mutex<Vec<Door>>,
     woken: AtomicUsize,
     inputs: AtomicUsize,
+    spoken: AtomicUsize,
     in_use: Arc<AtomicUsize>,
     queued: Mutex<bool>,
     signed_out: Mutex<bool>,
@@ -84,6 +85,10 @@ impl Front for Editor {
 
     fn credential(&self) -> Option<&str> {
         Some("token of-the-editor")
+    }
+
+    fn keep_alive(&self) -> Option<u64> {
+        Some(13)
     }
 
     fn is_input(&self, path: &str) -> bool {
@@ -173,6 +178,7 @@ impl Doors for World {
 
     fn touch(&self, _id: &WorkspaceId, signal: Signal) {
         self.inputs.fetch_add(usize::from(signal == Signal::Input), Ordering::SeqCst);
+        self.spoken.fetch_add(usize::from(signal == Signal::Spoke), Ordering::SeqCst);
     }
 
     async fn status(&self, _id: &WorkspaceId) -> Result<String, Fault> {
@@ -327,12 +333,17 @@ async fn a_websocket_passes_bytes_counts_as_in_use_and_tells_typing_apart() {
         stream.write_all(request.as_bytes()).await.unwrap();
         let head = soon(Answer::read_head(&mut stream)).await;
         assert_eq!(head.status, 101);
-        stream.write_all(b"hello").await.unwrap();
-        let mut back = [0; 5];
-        soon(stream.read_exact(&mut back)).await.unwrap();
-        assert_eq!(&back, b"hello");
+        let before = world.spoken.load(Ordering::SeqCst);
+        for (said, spoken, inputs) in [("a keep-alive.", 0, 0), ("something that is longer", 1, inputs)] {
+            let frame = [&[0x82, 0x80 | u8::try_from(said.len()).unwrap(), 0, 0, 0, 0], said.as_bytes()].concat();
+            stream.write_all(&frame).await.unwrap();
+            let mut back = vec![0; frame.len()];
+            soon(stream.read_exact(&mut back)).await.unwrap();
+            assert_eq!(back, frame);
+            assert_eq!(world.spoken.load(Ordering::SeqCst) - before, spoken, "{said}");
+            assert_eq!(world.inputs.load(Ordering::SeqCst), inputs, "{said}");
+        }
         assert_eq!(world.in_use.load(Ordering::SeqCst), 1);
-        assert_eq!(world.inputs.load(Ordering::SeqCst), inputs);
         drop(stream);
         soon(async {
             while world.in_use.load(Ordering::SeqCst) > 0 {
@@ -468,6 +479,8 @@ async fn a_page_under_an_old_name_moves_to_the_workspaces_own() {
 #[tokio::test]
 async fn the_pages_own_questions_are_answered_by_the_platform() {
     let (house, world) = house().await;
+    let beside = ask(&house, HOST, "/.darter/page.js", IN).await;
+    assert_eq!((beside.status, beside.header("content-type")), (200, "text/javascript; charset=utf-8"));
     let status = ask(&house, HOST, "/.darter/status", IN).await;
     assert_eq!(status.text(), "{\"state\":\"running\"}");
     for (target, status) in [("activity", 204), ("activity?seen", 204), ("keep?minutes=99999", 200), ("other", 404)] {

@@ -5,9 +5,6 @@
 import { FileProvider } from "./provider.ts";
 import { Session } from "./session.ts";
 
-/** How often a person's doing is told. */
-const TELL_EVERY = 20_000;
-
 const session = new Session(`${location.origin.replace(/^http/, "ws")}/.darter/session`);
 const files = new FileProvider(session);
 session.onConnected = (again) => files.connected(again);
@@ -15,18 +12,6 @@ session.onNotification = (method, params) => {
   if (method === "fs.changed") files.changed(params);
 };
 
-let told = 0;
-for (const event of ["keydown", "pointerdown", "wheel"]) {
-  addEventListener(
-    event,
-    () => {
-      if (Date.now() - told < TELL_EVERY) return;
-      told = Date.now();
-      session.request("activity", { kind: "editor" }, { once: true }).catch(() => {});
-    },
-    { capture: true, passive: true },
-  );
-}
 addEventListener("online", () => session.hurry());
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") session.hurry();

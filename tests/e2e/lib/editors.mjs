@@ -38,7 +38,7 @@ export async function edit(page, file, text) {
   await page.keyboard.press('Control+End')
   await page.keyboard.type(text)
   await page.keyboard.press('Control+s')
-  await page.locator('.tab.dirty').waitFor({ state: 'hidden', timeout: PATIENCE })
+  await page.locator(`.tab.dirty[data-resource-name="${file}"]`).waitFor({ state: 'hidden', timeout: PATIENCE })
 }
 
 /** Shows a file with this text in it. */

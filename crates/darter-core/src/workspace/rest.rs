@@ -12,6 +12,8 @@ use crate::Millis;
 
 /// What a knock woke up stays awake at least for so long (or for `freeze_after_ms`, when that is shorter).
 const WOKEN_MS: u64 = 60_000;
+/// What was thawed to answer an open page stays so for as long as an answer may take.
+const ANSWER_MS: u64 = 10_000;
 
 /// What is known of a workspace's use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,9 +29,14 @@ pub struct Signals {
     /// When somebody last knocked and found it asleep. An open tab that reconnects by itself keeps nothing awake, but what
     /// it woke up stays awake for a moment.
     pub woken_at: Millis,
+    /// When it was last thawed only to answer an open page.
+    pub spoken_at: Option<Millis>,
     pub keep_until: Option<Millis>,
     /// Since when it is frozen.
     pub frozen_at: Option<Millis>,
+    /// Since when it rests, answers to an open page aside: a tab that says something now and then keeps nothing from being
+    /// stopped.
+    pub resting_from: Option<Millis>,
 }
 
 /// What comes next for a workspace that is left alone.
@@ -69,7 +76,7 @@ pub struct Next {
 pub fn next(signals: &Signals, rest: &WorkspaceRest, freezer: bool) -> Next {
     match signals.frozen_at {
         Some(frozen_at) => {
-            let at = later(frozen_at, rest.stop_after_ms);
+            let at = later(signals.resting_from.unwrap_or(frozen_at), rest.stop_after_ms);
             kept(Next { step: Step::Stop, at, why: Why::FrozenForLong }, signals)
         }
         None if freezer => kept(freeze(signals, rest), signals),
@@ -88,7 +95,11 @@ fn freeze(signals: &Signals, rest: &WorkspaceRest) -> Next {
         freeze(later(signals.input_at.max(signals.left_at), rest.freeze_after_ms), Why::Quiet)
     };
     let woken = freeze(later(signals.woken_at, rest.freeze_after_ms.min(WOKEN_MS)), Why::Quiet);
-    let idle = if woken.at > idle.at { woken } else { idle };
+    let spoken = signals.spoken_at.map(|at| freeze(later(at, ANSWER_MS), Why::OpenButQuiet));
+    let idle = [Some(woken), spoken]
+        .into_iter()
+        .flatten()
+        .fold(idle, |one, other| if other.at > one.at { other } else { one });
     let Some(job_at) = signals.job_at else { return idle };
     let most = later(signals.input_at, rest.jobs_most_ms);
     let job = later(job_at, rest.freeze_after_ms);
@@ -134,6 +145,7 @@ mod tests {
             ("a job ended while a tab is open", Signals { connections: 2, ..job(1_050) }, 1_100, Why::OpenButQuiet),
             ("a job outlasts the open tab", Signals { connections: 2, ..job(1_200) }, 1_210, Why::JobEnded),
             ("a quiet tab knocked", Signals { woken_at: 5_000, ..open }, 5_010, Why::Quiet),
+            ("a quiet tab said something", Signals { spoken_at: Some(5_000), ..open }, 15_000, Why::OpenButQuiet),
             ("it is kept", Signals { keep_until: Some(5_000), ..open }, 5_000, Why::Kept),
             ("it was kept long enough", Signals { keep_until: Some(1_050), ..open }, 1_100, Why::OpenButQuiet),
         ];
@@ -146,6 +158,8 @@ mod tests {
     fn a_frozen_one_is_stopped_after_its_time_unless_it_is_kept() {
         let frozen = Signals { frozen_at: Some(2_000), ..signals(1_000) };
         assert_eq!(next(&frozen, &REST, true), Next { step: Step::Stop, at: 3_000, why: Why::FrozenForLong });
+        let answered = Signals { resting_from: Some(1_500), ..frozen };
+        assert_eq!(next(&answered, &REST, true).at, 2_500, "answering an open page does not put it off");
         let kept = Signals { keep_until: Some(9_000), ..frozen };
         assert_eq!(next(&kept, &REST, true), Next { step: Step::Stop, at: 9_000, why: Why::Kept });
     }

@@ -139,6 +139,8 @@ pub struct WorkspaceStatus {
 pub enum Signal {
     /// A person did something.
     Input,
+    /// An open page says something that wants an answer. A frozen workspace is thawed for that, and rests on.
+    Spoke,
 }
 
 /// Counts as an open connection of the workspace until it is dropped.

@@ -50,6 +50,10 @@ pub trait Front: Send + Sync + 'static {
     fn is_input(&self, _path: &str) -> bool {
         false
     }
+    /// Messages over its WebSockets that are no longer than this only keep them alive, as long as they are not compressed.
+    fn keep_alive(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// What a page is rendered from.
@@ -119,6 +123,8 @@ pub enum Signal {
     Input,
     /// The page is shown, and nobody has touched it.
     Seen,
+    /// An open page says something that wants an answer, whoever made it say so. It is answered, and that is all.
+    Spoke,
 }
 
 /// Answers about workspaces. What is not `async` answers from memory.

@@ -7,6 +7,7 @@ mod cookie;
 mod door;
 mod doors;
 mod files;
+mod frames;
 mod guard;
 pub(crate) mod hostile;
 mod inward;

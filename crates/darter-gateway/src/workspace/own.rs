@@ -22,6 +22,10 @@ pub(super) const PREFIX: &str = "/.darter/";
 pub(super) const ENTER: &str = "/.darter/enter";
 pub(super) const ENTERED: &str = "/.darter/entered";
 
+/// What runs beside the editor in its page. It belongs to nobody, and changes with the server only.
+const BESIDE: &str = "/.darter/page.js";
+const BESIDE_TEXT: &str = include_str!("page.js");
+
 /// The environment's files under the workspace's own origin, which frames and workers must be of.
 const STATIC: &str = "/.darter/static/";
 
@@ -51,6 +55,7 @@ pub(super) async fn answer(
                 file.ok_or_else(|| Problem::new(404, "environment.file_not_found", "The editor has no such file."))?;
             files::send(&file, request.method()).await
         }
+        (Method::GET, BESIDE) => Ok(beside()),
         (Method::GET, "/.darter/status") => Ok(json(inner.doors.status(&route.id).await?)),
         (Method::POST, "/.darter/activity") => {
             let seen = parameter(query, "seen").is_some();
@@ -77,6 +82,14 @@ pub(super) fn answer_of_port(request: &Request<Incoming>) -> Result<Response<Rep
 
 fn nothing() -> Problem {
     Problem::new(404, "request.not_found", "Nothing lives under this address.")
+}
+
+fn beside() -> Response<ReplyBody> {
+    let mut answer = Response::new(ReplyBody::whole(BESIDE_TEXT));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=300"));
+    answer
 }
 
 fn json(text: String) -> Response<ReplyBody> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use darter_core::workspace::Door;
-use http::header::{AUTHORIZATION, SET_COOKIE};
+use http::header::{AUTHORIZATION, SEC_WEBSOCKET_EXTENSIONS, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -20,6 +20,7 @@ use hyper_util::rt::TokioIo;
 
 use super::doors::{Connection, WorkspaceRoute};
 use super::proof::Proof;
+use super::tunnel::Talk;
 use super::{cookie, door, inward, tunnel};
 use crate::context::Context;
 use crate::page::Problem;
@@ -62,8 +63,8 @@ pub(super) async fn forward(
     keep_platform_cookies_out(reply.headers_mut());
     match upgrade {
         Some(upgrade) if reply.status() == StatusCode::SWITCHING_PROTOCOLS => {
-            let typed = way.route.front.is_input(&path).then(|| way.route.id.clone());
-            Ok(tunnel::open(inner, upgrade, reply, (lease, typed, way.proof)))
+            let talk = Talk::of(&way, &path);
+            Ok(tunnel::open(inner, upgrade, reply, (lease, talk, way.proof)))
         }
         Some(_) | None if reply.status() == StatusCode::SWITCHING_PROTOCOLS => Err(broken(way.door)),
         Some(_) | None => Ok(reply.map(|body| held(body, lease))),
@@ -85,6 +86,10 @@ fn prepare(request: &mut Request<Incoming>, context: &Context, way: &Way<'_>, up
     *request.version_mut() = Version::HTTP_11;
     door::strip(request.headers_mut());
     headers::forward(request.headers_mut(), context, upgrade);
+    if way.door == Door::Editor && way.route.front.keep_alive().is_some() {
+        // What is compressed has another length; and it saves the server inside work and memory.
+        request.headers_mut().remove(SEC_WEBSOCKET_EXTENSIONS);
+    }
     if let (Door::Editor, Some(credential)) = (way.door, way.route.front.credential())
         && let Ok(mut value) = HeaderValue::from_str(credential)
     {

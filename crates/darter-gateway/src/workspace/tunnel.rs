@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use darter_core::WorkspaceId;
+use darter_core::workspace::Door;
 use http::Response;
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -14,8 +15,9 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use super::doors::Signal;
+use super::frames::Frames;
 use super::proof::Proof;
-use super::proxy::Lease;
+use super::proxy::{Lease, Way};
 use crate::phase::upgrade::Upgrade;
 use crate::reply::ReplyBody;
 use crate::server::Inner;
@@ -29,12 +31,48 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 type Stream = TokioIo<Upgraded>;
 
-/// Answers the upgrade and moves bytes in a task of its own. `typed`: bytes from the browser are a person's doing.
+/// What an editor's page says over a WebSocket, as far as the platform cares: a frozen workspace is thawed to answer it.
+pub(super) struct Talk {
+    id: WorkspaceId,
+    frames: Frames,
+    /// Shorter messages say nothing.
+    quiet: u64,
+    /// All that is said is a person's doing.
+    typed: bool,
+    reported: Option<Instant>,
+}
+
+impl Talk {
+    /// Ports are the tenant's own: whatever is said there is no sign of anybody.
+    pub(super) fn of(way: &Way<'_>, path: &str) -> Option<Self> {
+        let quiet = match way.door {
+            Door::Port(_) => return None,
+            Door::Editor => way.route.front.keep_alive().unwrap_or_default(),
+            // The light editor's page never speaks by itself.
+            Door::Attendant => 0,
+        };
+        let typed = way.door == Door::Editor && way.route.front.is_input(path);
+        Some(Self { id: way.route.id.clone(), frames: Frames::default(), quiet, typed, reported: None })
+    }
+
+    fn hear(&mut self, inner: &Inner, bytes: &[u8]) {
+        if !self.frames.speak(bytes, self.quiet) {
+            return;
+        }
+        inner.doors.touch(&self.id, Signal::Spoke);
+        if self.typed && self.reported.is_none_or(|at| at.elapsed() > REPORT_EVERY) {
+            inner.doors.touch(&self.id, Signal::Input);
+            self.reported = Some(Instant::now());
+        }
+    }
+}
+
+/// Answers the upgrade and moves bytes in a task of its own.
 pub(super) fn open(
     inner: &Arc<Inner>,
     upgrade: Upgrade,
     mut reply: Response<Incoming>,
-    (lease, typed, proof): (Lease, Option<WorkspaceId>, Proof),
+    (lease, talk, proof): (Lease, Option<Talk>, Proof),
 ) -> Response<ReplyBody> {
     let inside = hyper::upgrade::on(&mut reply);
     let (answer, client) = upgrade.accept(std::mem::take(reply.headers_mut()));
@@ -42,7 +80,7 @@ pub(super) fn open(
     inner.tasks.spawn(async move {
         task.counters.tunnels.fetch_add(1, Ordering::Relaxed);
         tokio::select! {
-            () = run(&task, client, inside, typed) => {}
+            () = run(&task, client, inside, talk) => {}
             () = proof.ends(&task) => {}
             () = task.stopping.cancelled() => {}
         }
@@ -52,11 +90,11 @@ pub(super) fn open(
     answer
 }
 
-async fn run(inner: &Inner, client: OnUpgrade, inside: OnUpgrade, typed: Option<WorkspaceId>) {
+async fn run(inner: &Inner, client: OnUpgrade, inside: OnUpgrade, talk: Option<Talk>) {
     let (Ok(client), Ok(inside)) = tokio::join!(client, inside) else { return };
     let (mut from_client, mut to_client) = tokio::io::split(TokioIo::new(client));
     let (mut from_inside, mut to_inside) = tokio::io::split(TokioIo::new(inside));
-    let inwards = inwards(inner, &mut from_client, &mut to_inside, typed);
+    let inwards = inwards(inner, &mut from_client, &mut to_inside, talk);
     let outwards = async {
         let _ = tokio::io::copy(&mut from_inside, &mut to_client).await;
         let _ = to_client.shutdown().await;
@@ -69,18 +107,15 @@ async fn run(inner: &Inner, client: OnUpgrade, inside: OnUpgrade, typed: Option<
     }
 }
 
-async fn inwards(inner: &Inner, from: &mut ReadHalf<Stream>, to: &mut WriteHalf<Stream>, typed: Option<WorkspaceId>) {
+async fn inwards(inner: &Inner, from: &mut ReadHalf<Stream>, to: &mut WriteHalf<Stream>, mut talk: Option<Talk>) {
     let mut buffer = vec![0; CHUNK];
-    let mut reported: Option<Instant> = None;
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        // First, for who is frozen takes only as much as its socket holds.
+        if let Some(talk) = &mut talk {
+            talk.hear(inner, &buffer[..length]);
+        }
         if to.write_all(&buffer[..length]).await.is_err() || to.flush().await.is_err() {
             return;
-        }
-        if let Some(id) = &typed
-            && reported.is_none_or(|at| at.elapsed() > REPORT_EVERY)
-        {
-            inner.doors.touch(id, Signal::Input);
-            reported = Some(Instant::now());
         }
     }
     let _ = to.shutdown().await;

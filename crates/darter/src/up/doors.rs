@@ -105,6 +105,7 @@ impl Doors for Entrance {
     fn touch(&self, id: &WorkspaceId, signal: Signal) {
         match signal {
             Signal::Input => self.platform.workspaces.engine.touch(id, Sign::Input),
+            Signal::Spoke => self.platform.workspaces.engine.touch(id, Sign::Spoke),
             // Its connection says as much.
             Signal::Seen => {}
         }

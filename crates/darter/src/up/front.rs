@@ -15,6 +15,12 @@ use dashmap::DashMap;
 /// Where the static files are on a workspace's own host: frames must be of its own origin.
 const OWN_STATIC: &str = "/.darter/static";
 
+/// The head of a message between VS Code's page and its server; keep-alives and acknowledgements are nothing else.
+const VSCODE_HEAD: u64 = 13;
+
+/// What tells of a person's doing, and shows when the workspace rests: the gateway answers it.
+const BESIDE: &str = "<script src=\"/.darter/page.js\" defer></script></head>";
+
 /// The pages of editors' builds, by the digest that names their files.
 #[derive(Default)]
 pub struct Pages {
@@ -41,7 +47,7 @@ fn read(page: &EditorPage) -> std::io::Result<Build> {
             (StaticFiles::vscode(folder.clone()), Source::Vscode { product, data: data.clone() })
         }
         PageContent::Prerendered { page, file, files } => {
-            let html = std::fs::read_to_string(file)?;
+            let html = std::fs::read_to_string(file)?.replacen("</head>", BESIDE, 1);
             (StaticFiles::new(files.clone()), Source::Prerendered { page: page.clone(), html })
         }
     };
@@ -183,6 +189,10 @@ impl Front for Editor {
 
     fn seal(&self) -> Option<[u8; 32]> {
         matches!(self.build.page, Source::Vscode { .. }).then_some(self.of.seal)
+    }
+
+    fn keep_alive(&self) -> Option<u64> {
+        matches!(self.build.page, Source::Vscode { .. }).then_some(VSCODE_HEAD)
     }
 
     fn is_input(&self, path: &str) -> bool {

@@ -100,6 +100,7 @@ impl Shared {
         let begun = Instant::now();
         thaw_or_kill(unit);
         inner.signals.woken_at = self.now();
+        inner.signals.resting_from = None;
         inner.start =
             Some(StartPhases { from: "frozen".into(), phases: vec![("thaw".into(), micros(begun.elapsed()))] });
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use darter_core::record::StartPhases;
 use darter_core::workspace::Door;
-use darter_core::workspace::lifecycle::State;
+use darter_core::workspace::lifecycle::{Event, State};
 use darter_core::{Fault, Millis, WorkspaceId};
 use futures_util::future::join_all;
 
@@ -57,10 +57,7 @@ impl Workspaces for LocalWorkspaces {
 
     fn touch(&self, id: &WorkspaceId, signal: Signal) {
         let Some(workspace) = self.shared.workspaces.get(id).map(|found| Arc::clone(&found)) else { return };
-        match signal {
-            Signal::Input => workspace.lock().input(self.shared.now()),
-        }
-        workspace.nudge.notify_one();
+        self.shared.touch(&workspace, signal);
     }
 
     fn keep_until(&self, id: &WorkspaceId, until: Option<Millis>) {
@@ -141,6 +138,28 @@ impl Workspaces for LocalWorkspaces {
 }
 
 impl Shared {
+    /// Thaws what is frozen: for a person, or for as long as an answer takes.
+    fn touch(self: &Arc<Self>, workspace: &Arc<Workspace>, signal: Signal) {
+        let mut inner = workspace.lock();
+        let (now, before) = (self.now(), inner.signals);
+        let frozen = matches!(inner.life.state, State::Frozen | State::Reclaimed);
+        match signal {
+            Signal::Input => inner.input(now),
+            Signal::Spoke if frozen => {}
+            Signal::Spoke => return,
+        }
+        if frozen {
+            self.apply_if_taken(workspace, &mut inner, Event::Wanted);
+        }
+        if signal == Signal::Spoke {
+            inner.signals.woken_at = before.woken_at;
+            inner.signals.resting_from = before.resting_from;
+            inner.signals.spoken_at = Some(now);
+        }
+        drop(inner);
+        workspace.nudge.notify_one();
+    }
+
     /// Waits until it runs as wanted, or cannot.
     async fn until_ready(self: &Arc<Self>, workspace: &Arc<Workspace>) -> Result<StartPhases, Fault> {
         loop {

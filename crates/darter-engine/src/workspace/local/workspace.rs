@@ -125,7 +125,10 @@ impl Inner {
             self.queue = None;
             match life.state {
                 State::Running => self.signals.frozen_at = None,
-                State::Frozen => self.signals.frozen_at = Some(now),
+                State::Frozen => {
+                    self.signals.frozen_at = Some(now);
+                    self.signals.resting_from.get_or_insert(now);
+                }
                 State::Queued => self.rested = false,
                 State::Stopped
                 | State::Starting
