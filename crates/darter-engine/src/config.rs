@@ -48,6 +48,10 @@ pub struct EnvironmentsConfig {
     pub at_start: Vec<EnvironmentName>,
     /// Memory of an install.
     pub memory_bytes: u64,
+    /// The program that serves inside workspaces, tried on images; this very program unless set. A server that has given
+    /// root up may not be able to look it up any more.
+    #[serde(skip)]
+    pub attendant: Option<PathBuf>,
 }
 
 /// Pre-started runtimes.
@@ -133,7 +137,7 @@ impl Default for EngineConfig {
 
 impl Default for EnvironmentsConfig {
     fn default() -> Self {
-        Self { folder: None, at_start: Vec::new(), memory_bytes: 3 << 30 }
+        Self { folder: None, at_start: Vec::new(), memory_bytes: 3 << 30, attendant: None }
     }
 }
 

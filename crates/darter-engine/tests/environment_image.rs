@@ -23,8 +23,9 @@ const MARKER: &str = "PRETTY_NAME=\"An image of a test\"\n";
 fn recipe(config: &EngineConfig, name: &str, image: &str, more: &str) -> std::path::PathBuf {
     let folder = config.data.join("recipes").join(name);
     fs::create_dir_all(&folder).unwrap();
+    let probe = if name == "unfit" { "probe = [\"/bin/sh\", \"-c\", \"exit 7\"]" } else { "" };
     let text = format!(
-        "title = \"T\"\ndescription = \"D\"\n[image]\n{image}\n{more}\n[editor]\nkind = \"jupyter\"\nargv = [\"/usr/bin/python3\", \"-I\", \"/env/{name}/editor.py\"]\nhealth = \"/\"\n"
+        "title = \"T\"\ndescription = \"D\"\n[image]\n{image}\n{more}\n[editor]\nkind = \"jupyter\"\nargv = [\"/usr/bin/python3\", \"-I\", \"/env/{name}/editor.py\"]\nhealth = \"/\"\n{probe}\n"
     );
     fs::write(folder.join("environment.toml"), text).unwrap();
     folder
@@ -239,6 +240,7 @@ fn an_image_that_cannot_be_used_is_refused_with_its_reason_and_leaves_nothing() 
         recipe(config, "absent", "layout = \"/nowhere/at/all\"", "");
         write("swapped", &image, "");
         write("fits", &one(system(&["sh"])), "");
+        write("unfit", &one(system(&["sh"])), "");
     };
     world(cases, |world| async move {
         let all = world.engine.environments();
@@ -252,6 +254,7 @@ fn an_image_that_cannot_be_used_is_refused_with_its_reason_and_leaves_nothing() 
         for (which, word) in [
             ("foreign", "made for linux/s390x"),
             ("bare", "must bring /bin/sh"),
+            ("unfit", "exit 7` failed"),
             ("hostile", "leads out of its folder"),
             ("large", "larger than 1 MiB"),
             ("untagged", "There are: 1"),

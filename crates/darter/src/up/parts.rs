@@ -66,7 +66,8 @@ impl Running {
         (options.app_bytes, options.total_bytes) = (config.logs.app_bytes, config.logs.total_bytes);
         let logs = LogStore::open(options, Arc::clone(&clock)).map_err(failed)?;
         let source = Source::new(logs.clone());
-        let engine_config = config.engine.config(&data).map_err(|problem| bad_configuration(&[problem]))?;
+        let mut engine_config = config.engine.config(&data).map_err(|problem| bad_configuration(&[problem]))?;
+        engine_config.environments.attendant = Some(attendant.file.clone());
         let mut platform_config = config.platform(port);
         platform_config.ssh = ssh;
         platform_config.built_in_packages = packages::built_in();

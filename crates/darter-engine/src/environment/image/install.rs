@@ -21,7 +21,7 @@ use crate::workspace::PROGRAM;
 const PULLED: &str = "pulled";
 
 /// What an image must bring, said whenever one does not.
-const NEEDS: &str = "An image must bring /bin/sh, a glibc and a libstdc++ at least as new as this machine's, and whatever \
+const NEEDS: &str = "An image must bring /bin/sh, a glibc and a libstdc++ about as new as this machine's, and whatever \
                      the editor's environment takes from the machine. Images made of musl (Alpine) do not fit.";
 
 fn unfit(why: String) -> Failed {
@@ -108,7 +108,10 @@ impl Install<'_> {
     /// Tries in the sandbox what every workspace of it will run.
     pub(crate) async fn probe(&mut self, room: &Room, about: &About) -> Result<(), Failed> {
         self.phase("step", "trying whether the image fits");
-        let program = std::env::current_exe().and_then(|program| program.canonicalize())?;
+        let program = match &self.tools.config.environments.attendant {
+            Some(program) => program.clone(),
+            None => std::env::current_exe().and_then(|program| program.canonicalize())?,
+        };
         let task = |argv: Vec<String>| Task::new("/".into(), argv);
         let words = |argv: &[&str]| argv.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let mut attempts = vec![task(words(&["/bin/sh", "-c", "exit 0"]))];
