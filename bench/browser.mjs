@@ -1,6 +1,6 @@
 // What a person waits for: from the click that makes a workspace until VS Code shows its files, in Chromium on the same
-// machine as the server. A context of its own has a cold cache. On its second visit a browser keeps what it has compiled, a
-// few seconds after the page has come; from the third on it finds that, too: that is the warm one.
+// machine as the server. A context of its own has a cold cache; the second workspace in it finds the editor's files there.
+// From the third on a browser may find what it has compiled, too, when the pages before have stayed: that is the warm one.
 import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { now } from './server.mjs'
@@ -14,7 +14,7 @@ const FLAGS = [
 ]
 const PASSWORD = 'a dragonfly at rest'
 const PATIENCE = 60_000
-/** As long as a person stays at least: the browser keeps compiled code only of pages that stay. */
+/** As long as a person stays at least, so that the browser can keep what it has compiled. */
 const STAY = 4_000
 /** A new home is empty until VS Code's server has put its own folder into it. */
 const TREE = { full: '[role=treeitem]', light: '[role=tree]' }

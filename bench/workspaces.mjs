@@ -181,7 +181,7 @@ export async function withBrowser(server, { row, ms, times }) {
   for (const [depth, aims] of [['full', '2.5 / 1.2 s'], ['light', '2 / 1 s']]) {
     const took = await clicks(server, 'bench-editors', depth, times(10), () => sleep(2500))
     row(`click → file tree of a new ${depth} workspace in Chromium, cache cold / warm, p50`, `${ms(median(took.cold))} / ${ms(median(took.warm))}`, '', '3.5 / 2.5 s', aims)
-    row('the same, the second visit, which compiles once more', ms(median(took.second)), '', '', '')
+    row('the same, the second workspace of a browser', ms(median(took.second)), '', '', '')
   }
 }
 
