@@ -112,6 +112,8 @@ fn configuration(input: &PageInput<'_>) -> Value {
         "configurationDefaults": {
             "telemetry.telemetryLevel": "off",
             "workbench.startupEditor": "none",
+            // An extension host writes there every second, and the page would be told each time.
+            "files.watcherExclude": { "**/User/workspaceStorage/**": true },
             "update.mode": "none",
             "extensions.autoCheckUpdates": false,
             "remote.autoForwardPortsSource": "hybrid",

@@ -81,7 +81,7 @@ test('a terminal can be had in light however late the extensions come', async ()
   await work.change({ depth: 'full' })
 })
 
-for (const depth of ['light']) {
+for (const depth of ['full', 'light']) {
   test(`an open page in ${depth} lets its workspace rest, and a person wakes it at once`, async () => {
     await place.close()
     await work.change({ depth, rest: { ...work.rest, freeze_after_ms: 500, freeze_open_after_ms: 500 } })

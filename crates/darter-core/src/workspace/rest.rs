@@ -14,6 +14,10 @@ use crate::Millis;
 const WOKEN_MS: u64 = 60_000;
 /// What was thawed to answer an open page stays so for as long as an answer may take.
 const ANSWER_MS: u64 = 10_000;
+/// VS Code acknowledges what it heard after two seconds, and a page that waits for that in vain connects anew: what was
+/// said just before is acknowledged first. A page that never falls silent puts its rest off by no more than this.
+const ACKNOWLEDGED_MS: u64 = 3_000;
+const PUT_OFF_MS: u64 = 60_000;
 
 /// What is known of a workspace's use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub struct Signals {
     /// it woke up stays awake for a moment.
     pub woken_at: Millis,
     /// When it was last thawed only to answer an open page.
+    pub answered_at: Option<Millis>,
+    /// When an open page last said something that wants an answer.
     pub spoken_at: Option<Millis>,
     pub keep_until: Option<Millis>,
     /// Since when it is frozen.
@@ -95,16 +101,23 @@ fn freeze(signals: &Signals, rest: &WorkspaceRest) -> Next {
         freeze(later(signals.input_at.max(signals.left_at), rest.freeze_after_ms), Why::Quiet)
     };
     let woken = freeze(later(signals.woken_at, rest.freeze_after_ms.min(WOKEN_MS)), Why::Quiet);
-    let spoken = signals.spoken_at.map(|at| freeze(later(at, ANSWER_MS), Why::OpenButQuiet));
-    let idle = [Some(woken), spoken]
+    let answered = signals.answered_at.map(|at| freeze(later(at, ANSWER_MS), Why::OpenButQuiet));
+    let idle = [Some(woken), answered]
         .into_iter()
         .flatten()
         .fold(idle, |one, other| if other.at > one.at { other } else { one });
+    let idle = after_a_word(idle, signals);
     let Some(job_at) = signals.job_at else { return idle };
     let most = later(signals.input_at, rest.jobs_most_ms);
     let job = later(job_at, rest.freeze_after_ms);
     let busy = if job > most { freeze(most, Why::JobsLimit) } else { freeze(job, Why::JobEnded) };
     if busy.at > idle.at { busy } else { idle }
+}
+
+fn after_a_word(idle: Next, signals: &Signals) -> Next {
+    let Some(spoken_at) = signals.spoken_at else { return idle };
+    let at = later(spoken_at, ACKNOWLEDGED_MS).min(later(idle.at, PUT_OFF_MS));
+    Next { at: idle.at.max(at), ..idle }
 }
 
 fn kept(next: Next, signals: &Signals) -> Next {
@@ -145,7 +158,9 @@ mod tests {
             ("a job ended while a tab is open", Signals { connections: 2, ..job(1_050) }, 1_100, Why::OpenButQuiet),
             ("a job outlasts the open tab", Signals { connections: 2, ..job(1_200) }, 1_210, Why::JobEnded),
             ("a quiet tab knocked", Signals { woken_at: 5_000, ..open }, 5_010, Why::Quiet),
-            ("a quiet tab said something", Signals { spoken_at: Some(5_000), ..open }, 15_000, Why::OpenButQuiet),
+            ("a quiet tab was answered", Signals { answered_at: Some(5_000), ..open }, 15_000, Why::OpenButQuiet),
+            ("a tab has just said something", Signals { spoken_at: Some(1_099), ..open }, 4_099, Why::OpenButQuiet),
+            ("a tab never falls silent", Signals { spoken_at: Some(90_000), ..open }, 61_100, Why::OpenButQuiet),
             ("it is kept", Signals { keep_until: Some(5_000), ..open }, 5_000, Why::Kept),
             ("it was kept long enough", Signals { keep_until: Some(1_050), ..open }, 1_100, Why::OpenButQuiet),
         ];

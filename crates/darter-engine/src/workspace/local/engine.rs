@@ -145,8 +145,12 @@ impl Shared {
         let frozen = matches!(inner.life.state, State::Frozen | State::Reclaimed);
         match signal {
             Signal::Input => inner.input(now),
-            Signal::Spoke if frozen => {}
-            Signal::Spoke => return,
+            Signal::Spoke => {
+                inner.signals.spoken_at = Some(now);
+                if !frozen {
+                    return;
+                }
+            }
         }
         if frozen {
             self.apply_if_taken(workspace, &mut inner, Event::Wanted);
@@ -154,7 +158,7 @@ impl Shared {
         if signal == Signal::Spoke {
             inner.signals.woken_at = before.woken_at;
             inner.signals.resting_from = before.resting_from;
-            inner.signals.spoken_at = Some(now);
+            inner.signals.answered_at = Some(now);
         }
         drop(inner);
         workspace.nudge.notify_one();
