@@ -3,6 +3,7 @@
 //! Freezing, thawing, limits and usage go straight to control files whose descriptors the launcher handed over, so they
 //! never wait behind a creation. None of these takes longer than a few writes to such files.
 
+use std::fmt;
 use std::net::TcpListener as StdListener;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,6 +59,41 @@ pub enum ExitReason {
     Killed,
     /// The launcher died.
     LauncherGone,
+}
+
+/// A clause for people: *it ended with code 2*.
+impl fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "it ended with code {code}"),
+            Self::Signal(number) => match signal(*number) {
+                Some(what) => write!(f, "it was ended by signal {number} ({what})"),
+                None => write!(f, "it was ended by signal {number}"),
+            },
+            Self::OutOfMemory => f.write_str("it needed more memory than it may use"),
+            Self::Killed => f.write_str("it was ended by the platform"),
+            Self::LauncherGone => f.write_str("it was ended together with the launcher"),
+        }
+    }
+}
+
+/// What a signal is called by people, for those that end programs often.
+fn signal(number: i32) -> Option<&'static str> {
+    match number {
+        libc::SIGHUP => Some("hangup"),
+        libc::SIGINT => Some("interrupted"),
+        libc::SIGILL => Some("illegal instruction"),
+        libc::SIGABRT => Some("aborted"),
+        libc::SIGBUS => Some("bus error"),
+        libc::SIGFPE => Some("arithmetic error"),
+        libc::SIGKILL => Some("killed"),
+        libc::SIGSEGV => Some("bad memory access"),
+        libc::SIGPIPE => Some("broken pipe"),
+        libc::SIGTERM => Some("asked to end"),
+        libc::SIGXCPU => Some("out of CPU time"),
+        libc::SIGSYS => Some("a system call that is not allowed"),
+        _ => None,
+    }
 }
 
 /// What a sandbox uses or has used.
@@ -253,6 +289,24 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         if self.ended().is_none() {
             self.link.kill(self.id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_in_words() {
+        for (reason, words) in [
+            (ExitReason::Code(2), "it ended with code 2"),
+            (ExitReason::Signal(9), "it was ended by signal 9 (killed)"),
+            (ExitReason::Signal(31), "it was ended by signal 31 (a system call that is not allowed)"),
+            (ExitReason::Signal(64), "it was ended by signal 64"),
+            (ExitReason::OutOfMemory, "it needed more memory than it may use"),
+        ] {
+            assert_eq!(reason.to_string(), words);
         }
     }
 }

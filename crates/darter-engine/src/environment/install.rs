@@ -313,9 +313,7 @@ impl Install<'_> {
             Ended::Exit(exit) if exit.oom_kills > 0 => {
                 format!("it needed more than {} MiB of memory", config.environments.memory_bytes >> 20)
             }
-            Ended::Exit(exit) => format!("it ended with {:?}", exit.reason),
-            Ended::TimedOut => "it took too long".into(),
-            Ended::Excess(_) => "it left more behind than it may".into(),
+            other => other.to_string(),
         };
         let shown: String = program.chars().take(200).collect();
         Err(failed("environment.step")(format!("`{shown}` failed: {why}. The last lines:\n{}", last.join("\n"))))

@@ -1,5 +1,6 @@
 //! Runs one program in a build sandbox to its end: the walls, the way out, the time limit, its output line by line.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,6 +33,17 @@ pub enum Ended {
     TimedOut,
     /// It has filled its folder, or the disk.
     Excess(Excess),
+}
+
+/// A clause for people: *it took too long*.
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exit(exit) => exit.reason.fmt(f),
+            Self::TimedOut => f.write_str("it took too long"),
+            Self::Excess(_) => f.write_str("it left more behind than it may"),
+        }
+    }
 }
 
 /// Variables that every job gets.

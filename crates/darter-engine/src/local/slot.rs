@@ -198,11 +198,8 @@ async fn said(stderr: Receiver, sandbox: &Sandbox) -> String {
         last = control::clamp(std::mem::take(&mut last), 4_096);
     })
     .await;
-    format!(
-        "the runtime did not say hello within {} s ({:?}). It wrote: {last}",
-        HELLO_DEADLINE.as_secs(),
-        sandbox.ended().map(|exit| exit.reason)
-    )
+    let ended = sandbox.ended().map_or_else(String::new, |exit| format!(" ({})", exit.reason));
+    format!("the runtime did not say hello within {} s{ended}. It wrote: {last}", HELLO_DEADLINE.as_secs())
 }
 
 /// Whole microseconds.

@@ -213,9 +213,8 @@ impl Installer<'_> {
         });
         let why = match ended.await.map_err(|error| format!("{what} failed: {error}"))? {
             Ended::Exit(exit) if exit.reason == darter_sandbox::ExitReason::Code(0) => return Ok(()),
-            Ended::Exit(exit) => format!("{:?}", exit.reason),
-            Ended::TimedOut => "it took too long".into(),
             Ended::Excess(_) => "the disk is full".into(),
+            other => other.to_string(),
         };
         Err(format!("{what} failed ({why}). The last lines:\n{}", last.join("\n")))
     }

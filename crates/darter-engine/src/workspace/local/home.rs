@@ -279,7 +279,7 @@ impl Homes {
         drop(held);
         match ended {
             Ended::Exit(exit) if exit.reason == ExitReason::Code(0) => Ok(()),
-            other => Err(io::Error::other(format!("growing a home ended with {other:?}: {}", said.join("; ")))),
+            other => Err(io::Error::other(format!("growing a home failed: {other}. It wrote: {}", said.join("; ")))),
         }
     }
 

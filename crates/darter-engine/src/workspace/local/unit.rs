@@ -229,7 +229,7 @@ impl Unit {
         let hello = self.attendant.ask(Method::GET, "/v1/health", Value::Null, HELLO);
         let said = tokio::select! {
             said = hello => said,
-            exit = self.sandbox.wait() => Err(Trouble::Silent(format!("it ended: {:?}", exit.reason))),
+            exit = self.sandbox.wait() => Err(Trouble::Silent(exit.reason.to_string())),
         };
         if let Err(error) = said {
             self.sandbox.kill().await;
