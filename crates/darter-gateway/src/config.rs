@@ -18,6 +18,8 @@ pub struct ConfigError {
 pub struct GatewayConfig {
     /// The console's host, e.g. `darter.localhost`; no port.
     pub domain: String,
+    /// The console's whole address, without a final slash, for links on the gateway's own pages. `None`: no links.
+    pub console: Option<String>,
     /// Apps live at `<label>.<apps_domain>`. Another site than `domain`, so that no cookie of theirs reaches the console.
     pub apps_domain: String,
     /// Clients come by https although the listener speaks plain HTTP (a proxy in front ends TLS).
@@ -42,6 +44,7 @@ impl GatewayConfig {
     pub fn new(domain: impl Into<String>, apps_domain: impl Into<String>) -> Self {
         Self {
             domain: domain.into(),
+            console: None,
             apps_domain: apps_domain.into(),
             public_https: false,
             trusted_proxies: Vec::new(),
@@ -51,6 +54,11 @@ impl GatewayConfig {
             drain_grace: Duration::from_secs(10),
             recheck: Duration::from_secs(60),
         }
+    }
+
+    /// The console's address of this path, when there is one.
+    pub(crate) fn in_console(&self, path: &str) -> Option<String> {
+        self.console.as_ref().map(|console| format!("{console}{path}"))
     }
 
     /// Checks what can be checked without a socket.

@@ -13,6 +13,7 @@
 //! gateway (whatever the client sent under these names is gone): `x-request-id`, `x-real-ip`, `x-forwarded-for`,
 //! `x-forwarded-proto`, `x-forwarded-host`. Upgrades (`axum`'s WebSockets) work.
 
+mod amount;
 mod config;
 mod connection;
 mod context;
@@ -27,6 +28,7 @@ mod phase;
 mod reply;
 mod server;
 mod tls;
+mod words;
 mod workspace;
 
 pub use config::{ConfigError, GatewayConfig, Network};

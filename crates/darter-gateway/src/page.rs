@@ -10,6 +10,7 @@ use http::{HeaderValue, Response, StatusCode};
 
 use crate::context::Context;
 use crate::reply::ReplyBody;
+use crate::words::words;
 
 /// Why a request gets no answer from an app.
 #[derive(Debug)]
@@ -75,8 +76,13 @@ fn kind_of(status: StatusCode) -> Kind {
 
 /// Renders a problem in the shape that the client asked for.
 pub(crate) fn render(problem: &Problem, context: &Context) -> Response<ReplyBody> {
+    render_with(problem, context, None)
+}
+
+/// The same with the address in the console that shows more of it, to whoever may see that there.
+pub(crate) fn render_with(problem: &Problem, context: &Context, console: Option<&str>) -> Response<ReplyBody> {
     let (content_type, body) = if context.wants.html {
-        ("text/html; charset=utf-8", html(problem, context))
+        ("text/html; charset=utf-8", html(problem, context, console))
     } else {
         ("application/json", json(problem, context))
     };
@@ -94,7 +100,7 @@ pub(crate) fn render(problem: &Problem, context: &Context) -> Response<ReplyBody
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     // Somebody who waits for a start should not have to press a key.
-    if context.wants.html && matches!(problem.fault.code, "workspace.queued" | "environment.not_installed") {
+    if context.wants.html && matches!(problem.fault.code, "workspace.queue_full" | "environment.not_installed") {
         let seconds = problem.fault.retry_after.unwrap_or(3).clamp(1, 30);
         headers.insert(REFRESH, HeaderValue::from(seconds));
     }
@@ -121,95 +127,38 @@ fn json(problem: &Problem, context: &Context) -> String {
     serde_json::to_string(&body).unwrap_or_default()
 }
 
-/// The words of a page: what it means for the visitor. The owner's words are the fault's own message.
-struct Words {
-    language: &'static str,
-    title: &'static str,
-    lead: &'static str,
-    details: &'static str,
-    number: &'static str,
-}
-
-fn words(code: &str, status: StatusCode, chinese: bool) -> Words {
-    let (title, lead) = match (code, chinese) {
-        ("app.not_found", false) => ("Nothing lives here", "There is no app at this address."),
-        ("app.not_found", true) => ("这里什么都没有", "这个地址上没有应用。"),
-        ("app.stopped", false) => ("This app is resting", "Its owner has stopped it. Come back later."),
-        ("app.stopped", true) => ("应用已停止", "应用的所有者已将其停止，请稍后再来。"),
-        ("app.overloaded", false) => ("Too many visitors", "The app is busy right now. Try again in a moment."),
-        ("app.overloaded", true) => ("访问人数过多", "应用正忙，请稍后重试。"),
-        ("app.rate_limited", false) => {
-            ("Slow down a little", "Too many requests in a short time. Wait a moment and try again.")
-        }
-        ("app.rate_limited", true) => ("请求过于频繁", "短时间内请求过多，请稍等片刻再试。"),
-        ("workspace.not_found", false) => ("Nothing lives here", "There is no workspace at this address."),
-        ("workspace.not_found", true) => ("这里什么都没有", "这个地址上没有工作区。"),
-        ("workspace.queued", false) => {
-            ("Just a moment", "Many workspaces are starting. Yours is in the queue; this page goes on by itself.")
-        }
-        ("workspace.queued", true) => ("请稍候", "许多工作区正在启动，您的工作区正在排队，页面会自动继续。"),
-        ("environment.not_installed", false) => {
-            ("Still being installed", "The editor is being set up on this server. This page goes on by itself.")
-        }
-        ("environment.not_installed", true) => ("正在安装", "服务器正在安装编辑器，页面会自动继续。"),
-        ("workspace.sign_in" | "workspace.cross_site", false) => {
-            ("This workspace is private", "Open it from your own list.")
-        }
-        ("workspace.sign_in" | "workspace.cross_site", true) => ("私有工作区", "请从您自己的列表中打开。"),
-        ("workspace.cookies_off", false) => {
-            ("Cookies are switched off", "A workspace needs this site's cookies to know you. Allow them and try again.")
-        }
-        ("workspace.cookies_off", true) => ("浏览器禁用了 Cookie", "工作区需要本站的 Cookie 来识别您，请允许后重试。"),
-        ("workspace.port_closed" | "port.refused", false) => {
-            ("Nothing listens here yet", "Start your program in the workspace; then load this page again.")
-        }
-        ("workspace.port_closed" | "port.refused", true) => {
-            ("此端口尚无服务", "请先在工作区中启动程序，然后刷新页面。")
-        }
-        ("workspace.start_failed" | "workspace.crashed", false) => {
-            ("The workspace did not start", "Nothing of yours is lost. The console shows why, and what to do.")
-        }
-        ("workspace.start_failed" | "workspace.crashed", true) => {
-            ("工作区未能启动", "您的文件没有丢失。控制台会说明原因和解决办法。")
-        }
-        ("request.too_large", false) => ("Too large", "What you sent is larger than this app accepts."),
-        ("request.too_large", true) => ("内容过大", "发送的内容超出了该应用允许的大小。"),
-        _ => words_of_status(status, chinese),
-    };
+fn html(problem: &Problem, context: &Context, console: Option<&str>) -> String {
+    let chinese = context.wants.chinese;
+    let (title, lead) = words(problem.fault.code, problem.status, chinese);
     let (language, details, number) =
         if chinese { ("zh-CN", "技术细节", "请求编号") } else { ("en", "Details", "Request") };
-    Words { language, title, lead, details, number }
-}
-
-fn words_of_status(status: StatusCode, chinese: bool) -> (&'static str, &'static str) {
-    match (status.as_u16(), chinese) {
-        (504, false) => ("It took too long", "The app did not answer in time. Try again; if it stays, tell its owner."),
-        (504, true) => ("响应超时", "应用未能及时响应。请重试；若问题持续，请联系应用所有者。"),
-        (404, false) => ("Not found", "What you are looking for is not here."),
-        (404, true) => ("未找到", "您要找的内容不在这里。"),
-        (500..=599, false) => ("The app has a problem", "It could not answer. Try again; if it stays, tell its owner."),
-        (500..=599, true) => ("应用出现问题", "应用无法响应。请重试；若问题持续，请联系应用所有者。"),
-        (_, false) => ("This request does not work", "The request could not be understood."),
-        (_, true) => ("请求无效", "无法理解该请求。"),
-    }
-}
-
-fn html(problem: &Problem, context: &Context) -> String {
-    let words = words(problem.fault.code, problem.status, context.wants.chinese);
     let message = escape(&problem.fault.message);
-    let Words { language, title, lead, details, number } = words;
+    let way = console.map(|address| way(address, problem, chinese)).unwrap_or_default();
     let (status, code, request) = (problem.status.as_u16(), problem.fault.code, escape(context.request_id()));
     format!(
         "<!doctype html><html lang=\"{language}\"><head><meta charset=\"utf-8\">\
 <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta name=\"robots\" content=\"noindex\">\
 <title>{status} · {title}</title><style>{STYLE}</style></head><body><main>{WINGS}<p class=\"status\">{status}</p>\
-<h1>{title}</h1><p class=\"lead\">{lead}</p><details><summary>{details}</summary><p>{message}</p>\
+<h1>{title}</h1><p class=\"lead\">{lead}</p>{way}<details><summary>{details}</summary><p>{message}</p>\
 <p><code>{code}</code></p></details><p class=\"id\">{number} <code>{request}</code></p></main></body></html>"
     )
 }
 
-const STYLE: &str = ":root{color-scheme:light dark;--paper:#f6f8f7;--card:#fff;--ink:#12211d;--soft:#5b6f69;--line:#dfe7e4;--wing:#0f9d84}\
-@media(prefers-color-scheme:dark){:root{--paper:#0c1513;--card:#121e1b;--ink:#e6f0ed;--soft:#93a8a1;--line:#22332e;--wing:#3fd0b3}}\
+/// The link to the console. Who visits an app is seldom its owner, who is told so.
+fn way(address: &str, problem: &Problem, chinese: bool) -> String {
+    let of_app = problem.fault.code.starts_with("app.") || problem.fault.code.starts_with("function.");
+    let label = match (of_app, chinese) {
+        (false, false) => "Open the console",
+        (false, true) => "打开控制台",
+        (true, false) => "Is it yours? Open the console",
+        (true, true) => "您是所有者？打开控制台",
+    };
+    let class = if of_app { "quiet" } else { "way" };
+    format!("<p class=\"{class}\"><a href=\"{}\">{label}</a></p>", escape(address))
+}
+
+const STYLE: &str = ":root{color-scheme:light dark;--paper:#f6f8f7;--card:#fff;--ink:#12211d;--soft:#5b6f69;--line:#dfe7e4;--wing:#0f9d84;--deep:#0b7a67}\
+@media(prefers-color-scheme:dark){:root{--paper:#0c1513;--card:#121e1b;--ink:#e6f0ed;--soft:#93a8a1;--line:#22332e;--wing:#3fd0b3;--deep:#3fd0b3}}\
 *{box-sizing:border-box}body{margin:0;min-height:100vh;display:grid;place-items:center;padding:24px;background:var(--paper);color:var(--ink);\
 font:16px/1.6 system-ui,-apple-system,'Segoe UI',Roboto,'PingFang SC','Microsoft YaHei',sans-serif}\
 main{width:100%;max-width:480px;background:var(--card);border:1px solid var(--line);border-radius:20px;padding:40px 32px 28px;text-align:center}\
@@ -217,6 +166,8 @@ svg{width:72px;height:72px;color:var(--wing)}.status{margin:12px 0 0;font-size:1
 h1{margin:4px 0 8px;font-size:26px;line-height:1.25}.lead{margin:0 0 20px;color:var(--soft)}\
 details{text-align:left;border-top:1px solid var(--line);padding-top:14px;color:var(--soft);font-size:14px}\
 summary{cursor:pointer}code{font:13px ui-monospace,SFMono-Regular,Menlo,monospace;overflow-wrap:anywhere}\
+.way{margin:0 0 24px}.way a{display:inline-block;padding:10px 20px;border-radius:12px;background:var(--deep);color:var(--card);text-decoration:none}\
+.quiet{margin:0 0 20px;font-size:14px}a{color:var(--deep)}\
 .id{margin:18px 0 0;font-size:13px;color:var(--soft)}";
 
 /// A dragonfly at rest.

@@ -43,6 +43,7 @@ struct World {
     spoken: AtomicUsize,
     in_use: Arc<AtomicUsize>,
     queued: Mutex<bool>,
+    refused: Mutex<Option<Fault>>,
     signed_out: Mutex<bool>,
     closed: Mutex<bool>,
     file: Mutex<PathBuf>,
@@ -155,7 +156,7 @@ impl Doors for World {
     async fn wake(&self, _id: &WorkspaceId, _door: Door) -> Result<(), Fault> {
         self.woken.fetch_add(1, Ordering::SeqCst);
         if *self.queued.lock().unwrap() {
-            return Err(Fault::new(Kind::RateLimited, "workspace.queued", "Place 7.").retry_after(4));
+            return Err(Fault::new(Kind::RateLimited, "workspace.queue_full", "Too many.").retry_after(4));
         }
         Ok(())
     }
@@ -165,6 +166,9 @@ impl Doors for World {
     }
 
     async fn connect(&self, _id: &WorkspaceId, door: Door) -> Result<Connection, Fault> {
+        if let Some(fault) = self.refused.lock().unwrap().take() {
+            return Err(fault);
+        }
         self.connected.lock().unwrap().push(door);
         self.in_use.fetch_add(1, Ordering::SeqCst);
         let (ours, theirs) = UnixStream::pair().unwrap();
@@ -441,6 +445,28 @@ async fn the_page_and_its_files_are_answered_here_and_wake_the_server() {
     *world.queued.lock().unwrap() = true;
     let queued = ask(&house, HOST, "/", &format!("{IN}Accept: text/html\r\n")).await;
     assert_eq!((queued.status, queued.header("refresh")), (429, "4"));
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_happened_and_leads_to_the_console() {
+    let (house, world) = house().await;
+    let page = |language: &str| format!("{IN}Accept: text/html\r\nAccept-Language: {language}\r\n");
+    for (kind, code, language, status, words) in [
+        (Kind::Conflict, "workspace.light", "en", 409, "This workspace opens light"),
+        (Kind::Conflict, "workspace.light", "zh-CN", 409, "工作区以轻量方式打开"),
+        (Kind::Conflict, "workspace.new_to_us", "en", 409, "Not possible right now"),
+        (Kind::Unavailable, "workspace.start_failed", "en", 503, "The workspace did not start"),
+    ] {
+        *world.refused.lock().unwrap() = Some(Fault::new(kind, code, "Set it to full."));
+        let answer = ask(&house, HOST, "/else", &page(language)).await;
+        assert_eq!(answer.status, status, "{code}");
+        let text = answer.text();
+        assert!(text.contains(words) && text.contains("Set it to full."), "{text}");
+        assert!(text.contains("href=\"http://darter.localhost/workspaces/abcdefghjk\""), "{text}");
+        assert!(!text.contains("could not be understood"), "{text}");
+    }
+    let unknown = ask(&house, "ada-zbcdefghjk.darter-apps.localhost", "/", &page("en")).await;
+    assert!(unknown.text().contains("href=\"http://darter.localhost/workspaces\""), "{}", unknown.text());
 }
 
 fn write(folder: &Path, world: &World, content: &[u8]) {

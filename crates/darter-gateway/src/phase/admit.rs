@@ -11,6 +11,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderValue};
 use tokio_util::sync::CancellationToken;
 
+use crate::amount;
 use crate::crowd::network;
 use crate::page::Problem;
 
@@ -121,7 +122,10 @@ pub(crate) fn too_large(limit: u64) -> Problem {
     Problem::new(
         413,
         "request.too_large",
-        format!("The request's body is larger than this app's limit of {limit} bytes. Send less, or let the owner raise the limit in the app's settings."),
+        format!(
+            "The request's body is larger than this app's limit of {}. Send less, or let the owner raise the limit in the app's settings.",
+            amount::size(limit)
+        ),
     )
     .with("limit", limit)
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use darter_core::limits::AppLimits;
 
+use crate::amount;
 use crate::page::Problem;
 
 /// Which clock ran out.
@@ -82,8 +83,8 @@ impl Deadlines {
                 504,
                 "function.timeout",
                 format!(
-                    "The function did not finish within {} ms. Make it faster, or raise \"total timeout\" in the app's settings.",
-                    self.total.as_millis()
+                    "The function did not finish within {}. Make it faster, or raise \"total timeout\" in the app's settings.",
+                    amount::span(self.total)
                 ),
             )
             .with("total_timeout_ms", self.total.as_millis() as u64),
@@ -91,8 +92,8 @@ impl Deadlines {
                 504,
                 "function.idle_timeout",
                 format!(
-                    "Nothing was sent or received for {} ms. Send something in between, or raise \"idle timeout\" in the app's settings.",
-                    self.idle.as_millis()
+                    "Nothing was sent or received for {}. Send something in between, or raise \"idle timeout\" in the app's settings.",
+                    amount::span(self.idle)
                 ),
             )
             .with("idle_timeout_ms", self.idle.as_millis() as u64),

@@ -30,6 +30,7 @@ pub use admit::Buckets;
 pub use body::AppBody;
 pub use meter::Meter;
 
+use crate::config::GatewayConfig;
 use crate::context::{Context, Peer};
 use crate::directory::AppRoute;
 use crate::intake::Intake;
@@ -98,13 +99,19 @@ async fn serve_app(
                 if problem.status().as_u16() == 429 {
                     inner.counters.rate_limited.fetch_add(1, Ordering::Relaxed);
                 }
-                page::render(&problem, &context)
+                page::render_with(&problem, &context, in_console(&inner.config, &context, &app).as_deref())
             }
         },
     };
     cors.open(answer.headers_mut());
     let patience = Duration::from_millis(app.limits.idle_timeout_ms);
     finish(answer.map(|body| body.patient(patience)), &context, meter)
+}
+
+/// Where the console shows an app, unless it lives under a name of its own, whose visitors are not told who serves it.
+fn in_console(config: &GatewayConfig, context: &Context, app: &AppRoute) -> Option<String> {
+    let ours = context.host.ends_with(config.apps_domain.as_str());
+    ours.then(|| config.in_console(&format!("/apps/{}", app.app))).flatten()
 }
 
 /// The way of one request into an app and back.

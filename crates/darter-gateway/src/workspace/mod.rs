@@ -44,7 +44,14 @@ pub(crate) async fn serve(
     spot: &Spot,
     request: Request<Incoming>,
 ) -> Response<ReplyBody> {
-    attempt(inner, context, spot, request).await.unwrap_or_else(|problem| page::render(&problem, context))
+    attempt(inner, context, spot, request).await.unwrap_or_else(|problem| failed(inner, context, spot, &problem))
+}
+
+/// A page that leads on to the workspace in the console, or to one's own list when it is not known to be theirs.
+fn failed(inner: &Inner, context: &Context, spot: &Spot, problem: &Problem) -> Response<ReplyBody> {
+    let known = !matches!(problem.code(), "workspace.not_found" | "workspace.sign_in" | "workspace.cross_site");
+    let path = if known { format!("/workspaces/{}", spot.id) } else { "/workspaces".into() };
+    page::render_with(problem, context, inner.config.in_console(&path).as_deref())
 }
 
 async fn attempt(
@@ -93,7 +100,7 @@ async fn attempt(
             }
         },
     };
-    let mut answer = answer.unwrap_or_else(|problem| page::render(&problem, context));
+    let mut answer = answer.unwrap_or_else(|problem| failed(inner, context, spot, &problem));
     for cookie in cookies {
         answer.headers_mut().append(SET_COOKIE, cookie);
     }

@@ -163,6 +163,7 @@ impl House {
     pub async fn of_workspaces(doors: Arc<dyn Doors>) -> Self {
         let mut config = GatewayConfig::new("darter.localhost", "darter-apps.localhost");
         config.recheck = std::time::Duration::from_millis(20);
+        config.console = Some("http://darter.localhost".into());
         Self::build(config, (None, doors), |_, _| async {}).await
     }
 

@@ -29,7 +29,7 @@ use clap::Args;
 use darter_engine::Engine;
 use darter_engine::workspace::AttendantProgram;
 use darter_engine::workspace::Workspaces;
-use darter_gateway::{Gateway, Listener, Tls};
+use darter_gateway::{Gateway, GatewayConfig, Listener, Tls};
 use darter_sandbox::{Launcher, LauncherConfig, become_account};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -106,8 +106,10 @@ async fn serve(
         running = Running::start(loaded, launcher.clone(), attendant, (port, ssh.as_ref().map(|door| door.shown.clone()))) => running?,
         () = stop.cancelled() => return Ok(()),
     };
-    let gateway_config =
-        gateway_config(&config.server, &config.gateway).map_err(|problem| bad_configuration(&[problem]))?;
+    let gateway_config = GatewayConfig {
+        console: Some(address.clone()),
+        ..gateway_config(&config.server, &config.gateway).map_err(|problem| bad_configuration(&[problem]))?
+    };
     let gateway =
         Gateway::new(gateway_config, running.gateway_parts(), darter_http::router(Arc::clone(&running.platform)))
             .map_err(failed)?;
