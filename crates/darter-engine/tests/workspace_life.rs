@@ -38,6 +38,30 @@ fn a_knock_starts_a_workspace_and_the_phases_say_where_the_time_went() {
 }
 
 #[test]
+fn a_shell_has_a_prompt_with_the_workspaces_name_until_its_owner_has_one_of_their_own() {
+    world(
+        |_| {},
+        |world| async move {
+            let id = world.add(|_| {});
+            for flags in ["-ic", "-lic"] {
+                let ask =
+                    format!("cd /tmp; TERM=xterm-256color bash {flags} 'echo \"${{PS1@P}}\"; type -t ls' 2>/dev/null");
+                let said = world.sh(&id, &ask).await;
+                assert!(said.contains("\u{1b}[1;32m") && said.ends_with("alias\n"), "{flags}: {said:?}");
+                let plain = format!("cd; TERM=dumb bash {flags} 'echo \"${{PS1@P}}\"' 2>/dev/null");
+                assert_eq!(world.sh(&id, &plain).await, "user@ada:~$ \n", "{flags}");
+            }
+            world.sh(&id, "echo \"PS1='mine '\" > .bashrc").await;
+            for flags in ["-ic", "-lic"] {
+                let own = format!("bash {flags} 'echo \"$PS1\"' 2>/dev/null");
+                assert_eq!(world.sh(&id, &own).await, "mine \n", "{flags}");
+            }
+            assert_eq!(world.sh(&id, "ls -A").await, ".bashrc\n", "nothing of ours is in the home");
+        },
+    );
+}
+
+#[test]
 fn a_home_persists_over_a_stop_a_crash_and_another_sandbox() {
     world(
         |_| {},

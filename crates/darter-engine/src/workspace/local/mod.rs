@@ -13,6 +13,7 @@ mod engine;
 mod home;
 mod pool;
 mod replace;
+mod shell;
 mod snapshot;
 mod start;
 mod starts;

@@ -17,6 +17,7 @@ use tokio::net::unix::pipe::Receiver;
 use super::attendant::{Attendant, Trouble};
 use super::doors::{Doors, Hall};
 use super::home::{Fresh, Homes};
+use super::shell;
 use crate::environment::InstalledEnvironment;
 use crate::local::output;
 
@@ -191,6 +192,9 @@ impl Builder {
         root.binds.push(Bind::read_only(&environment.root, ENVIRONMENT));
         root.binds.push(Bind::read_only(&self.program.file, PROGRAM));
         root.writable_points.push(HOME.into());
+        if system.is_none() {
+            root.files.extend(shell::files());
+        }
         root.tmp = Scratch { size: self.tmp_bytes, inodes: 262_144 };
         for file in &mut root.files {
             if file.at.as_os_str() == "/etc/passwd" {
