@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::to_bytes;
+use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::IntoResponse;
@@ -57,14 +58,37 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
         match axum::extract::Path::<T>::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(path)) => Ok(Self(path)),
             Err(PathRejection::FailedToDeserializePathParams(error)) => {
-                let message = format!(
-                    "A part of the path is not what belongs there ({}). Check the ids and names in it.",
-                    error.body_text()
-                );
-                Err(Problem(Fault::invalid("request.path_invalid", message)))
+                Err(Problem(Fault::invalid("request.path_invalid", misfit(error.kind()))))
             }
             Err(error) => Err(Problem(Fault::internal(error))),
         }
+    }
+}
+
+/// Which part of a path is not what belongs there, and what does. An id says itself what it looks like.
+fn misfit(kind: &ErrorKind) -> String {
+    let (value, why) = match kind {
+        ErrorKind::DeserializeError { value, message, .. } => (value.as_str(), said(message).to_owned()),
+        ErrorKind::ParseError { value, expected_type }
+        | ErrorKind::ParseErrorAtKey { value, expected_type, .. }
+        | ErrorKind::ParseErrorAtIndex { value, expected_type, .. } => {
+            (value.as_str(), format!("A number of the kind {expected_type} belongs there."))
+        }
+        ErrorKind::Message(message) => ("", said(message).to_owned()),
+        other => ("", format!("{other}.")),
+    };
+    let shown: String = value.chars().take(64).collect();
+    let part = if shown.is_empty() { String::new() } else { format!(" \u{201c}{shown}\u{201d}") };
+    format!("A part of the address does not fit{part}. {why}")
+}
+
+/// The words of a fault without its code in front.
+fn said(text: &str) -> &str {
+    let is_code =
+        |code: &str| code.contains('.') && code.bytes().all(|byte| byte.is_ascii_lowercase() || b"._".contains(&byte));
+    match text.split_once(": ") {
+        Some((code, words)) if is_code(code) => words,
+        _ => text,
     }
 }
 

@@ -56,7 +56,11 @@ async fn what_does_not_exist_or_is_too_much_is_refused() {
         assert_eq!((refused.status, refused.code()), (400, code), "{body}");
     }
     assert!(ada.get("/workspaces").await.items().is_empty());
-    assert_eq!(ada.get("/workspaces/nothing").await.code(), "request.path_invalid");
+    let nothing = ada.get("/workspaces/nothing").await;
+    assert_eq!(nothing.code(), "request.path_invalid");
+    let said = nothing.body["error"]["message"].as_str().unwrap();
+    let wanted = "A part of the address does not fit. This is not the id of a workspace: 10 lower-case letters and digits, a letter first.";
+    assert_eq!(said, wanted);
     assert_eq!(ada.get("/workspaces/aaaaaaaaaa").await.code(), "workspace.not_found");
 }
 
