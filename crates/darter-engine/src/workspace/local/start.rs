@@ -290,8 +290,9 @@ impl Attempt {
             Some(Err(failed)) => {
                 let late = matches!(failed, Failed::Late);
                 let event = if late { Event::Late } else { Event::Crashed { ran_ms: 0, wanted: true } };
+                let kind = self.unit.as_ref().map(|unit| unit.environment.kind);
                 let lines = self.unit.map(|unit| unit.words.last()).unwrap_or_default();
-                inner.trouble = Some(words::of_start(&workspace.id, failed, lines, shared.now()));
+                inner.trouble = Some(words::of_start(&workspace.id, failed, (lines, kind), shared.now()));
                 shared.apply_if_taken(workspace, &mut inner, event);
             }
         }

@@ -181,7 +181,7 @@ impl Shared {
         let before = inner.seen.out_of_memory;
         self.look_at_memory(workspace, inner, unit);
         if inner.seen.out_of_memory == before {
-            inner.trouble = Some(words::editor_ended(code, lines, self.now()));
+            inner.trouble = Some(words::editor_ended(code, (lines, Some(unit.environment.kind)), self.now()));
         }
         match PAUSES.get(crashes as usize - 1) {
             Some(pause) => {

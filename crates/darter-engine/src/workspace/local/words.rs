@@ -5,6 +5,7 @@ use darter_core::{Fault, Kind, Millis, WorkspaceId};
 use darter_sandbox::{Exit, ExitReason};
 
 use super::start::Failed;
+use crate::environment::EditorKind;
 use crate::workspace::Trouble;
 
 fn trouble(code: &str, message: impl Into<String>, last_lines: Vec<String>, at: Millis) -> Trouble {
@@ -12,7 +13,12 @@ fn trouble(code: &str, message: impl Into<String>, last_lines: Vec<String>, at: 
 }
 
 /// A start that went wrong.
-pub(super) fn of_start(id: &WorkspaceId, failed: Failed, lines: Vec<String>, at: Millis) -> Trouble {
+pub(super) fn of_start(
+    id: &WorkspaceId,
+    failed: Failed,
+    (lines, kind): (Vec<String>, Option<EditorKind>),
+    at: Millis,
+) -> Trouble {
     match failed {
         Failed::Declined(fault) => trouble(fault.code, fault.message, lines, at),
         Failed::Lost(fault) => trouble(
@@ -27,8 +33,11 @@ pub(super) fn of_start(id: &WorkspaceId, failed: Failed, lines: Vec<String>, at:
         ),
         Failed::Late => trouble(
             "workspace.not_ready",
-            "The editor did not answer in time. What it wrote last may say why. Open the workspace again; if it stays, open it \
-             light, or restore a snapshot.",
+            format!(
+                "The editor did not answer in time. What it wrote last may say why. Open the workspace again; if it stays, \
+                 {}restore a snapshot.",
+                if has_light(kind) { "set it to light in its settings, or " } else { "" }
+            ),
             lines,
             at,
         ),
@@ -95,13 +104,19 @@ pub(super) fn out_of_memory(memory: u64, at: Millis) -> Trouble {
 }
 
 /// An editor that ended by itself.
-pub(super) fn editor_ended(code: Option<i32>, lines: Vec<String>, at: Millis) -> Trouble {
+pub(super) fn editor_ended(code: Option<i32>, (lines, kind): (Vec<String>, Option<EditorKind>), at: Millis) -> Trouble {
     let how = code.map_or_else(|| "by a signal".to_owned(), |code| format!("with code {code}"));
     let message = format!(
-        "The editor ended {how} and is started again. If it keeps ending, open the workspace light and look at what changed \
-         last, an extension perhaps, or restore a snapshot."
+        "The editor ended {how} and is started again. If it keeps ending, {}look at what changed last, an extension perhaps, \
+         or restore a snapshot.",
+        if has_light(kind) { "set the workspace to light in its settings and " } else { "" }
     );
     trouble("workspace.editor_crashed", message, lines, at)
+}
+
+/// Only VS Code's page works without a server of its own.
+fn has_light(kind: Option<EditorKind>) -> bool {
+    kind == Some(EditorKind::Vscode)
 }
 
 /// The answer to whoever waits for a workspace that ended too often.
@@ -112,4 +127,22 @@ pub(super) fn failed(trouble: Option<&Trouble>) -> Fault {
         .with("reason", code)
         .with("last_lines", trouble.map(|trouble| trouble.last_lines.clone()).unwrap_or_default())
         .retry_after(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn light_is_advised_only_where_there_is_a_light_depth() {
+        let id: WorkspaceId = "abcdefghjk".parse().unwrap();
+        for (kind, advised) in [(Some(EditorKind::Vscode), true), (Some(EditorKind::Jupyter), false), (None, false)] {
+            let late = of_start(&id, Failed::Late, (Vec::new(), kind), 0).message;
+            let ended = editor_ended(Some(1), (Vec::new(), kind), 0).message;
+            for message in [late, ended] {
+                assert_eq!(message.contains("light"), advised, "{message}");
+                assert!(message.contains("restore a snapshot"), "{message}");
+            }
+        }
+    }
 }
