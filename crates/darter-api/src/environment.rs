@@ -28,6 +28,9 @@ pub struct Environment {
     /// The environment that this one adds to.
     #[serde(default)]
     pub extends: Option<String>,
+    /// The OCI image that it stands on: its reference, or the folder of its layout.
+    #[serde(default)]
+    pub image: Option<String>,
     /// Whether it came with the server; the others are the operator's own.
     pub shipped: bool,
     /// Workspaces of it can open light; the others always open full.

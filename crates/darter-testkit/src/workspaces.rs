@@ -237,12 +237,19 @@ impl Environments for FakeWorkspaces {
             words: words(name),
             translations: BTreeMap::new(),
             extends: None,
+            image: None,
             shipped: true,
             light: name == "vscode",
             memory: environment::Memory::default(),
             state: environment::State::Installed { digest: "d".repeat(32), bytes: 1 << 20, files: 2, outdated: false },
         };
         ["jupyter", "vscode"].map(listed).into()
+    }
+
+    fn unread(&self) -> Vec<environment::Unread> {
+        ["Bad Name", "vscode"]
+            .map(|folder| environment::Unread { folder: folder.into(), why: "title is missing".into() })
+            .into()
     }
 
     fn ready(&self) -> Vec<Arc<InstalledEnvironment>> {

@@ -18,7 +18,7 @@ use super::install::{self, Failed, Install};
 use super::progress::{InstallEvent, InstallState, Progress};
 use super::recipe::{Memory, Prerendered, Words};
 use super::record::Record;
-use super::source::{Kit, Kits};
+use super::source::{Kit, Kits, Unread};
 use crate::local::layout::remove_tree;
 
 /// Why a verified environment is broken.
@@ -53,6 +53,8 @@ pub struct Listed {
     pub words: Words,
     pub translations: BTreeMap<String, Words>,
     pub extends: Option<EnvironmentName>,
+    /// The OCI image that it stands on, itself or through what it extends: its reference, or its layout's folder.
+    pub image: Option<String>,
     pub shipped: bool,
     /// Its editor can work without a server of its own inside.
     pub light: bool,
@@ -148,6 +150,7 @@ impl Catalogue {
             words: Words { title: recipe.title.clone(), description: recipe.description.clone() },
             translations: recipe.translations.clone(),
             extends: recipe.extends.clone(),
+            image: self.lineage(kit).find_map(|kit| Some(kit.recipe.image.as_ref()?.shown())),
             shipped: kit.shipped,
             light: self.editor_of(kit) == Some(EditorKind::Vscode),
             memory: recipe.memory,
@@ -157,14 +160,13 @@ impl Catalogue {
 
     /// The editor of a recipe, or of the one it extends.
     fn editor_of(&self, kit: &Kit) -> Option<EditorKind> {
-        let mut at = Some(kit);
-        while let Some(kit) = at {
-            if let Some(editor) = &kit.recipe.editor {
-                return Some(editor.kind);
-            }
-            at = kit.recipe.extends.as_ref().and_then(|name| self.kits.known.get(name));
-        }
-        None
+        self.lineage(kit).find_map(|kit| Some(kit.recipe.editor.as_ref()?.kind))
+    }
+
+    /// A kit and what it extends, for as long as that is known. A circle ends.
+    fn lineage<'a>(&'a self, kit: &'a Kit) -> impl Iterator<Item = &'a Kit> {
+        let above = |kit: &&'a Kit| kit.recipe.extends.as_ref().and_then(|name| self.kits.known.get(name));
+        std::iter::successors(Some(kit), above).take(self.kits.known.len())
     }
 
     fn state(&self, slot: &Slot) -> State {
@@ -297,6 +299,10 @@ impl Environments for Catalogue {
     fn list(&self) -> Vec<Listed> {
         let slots = self.slots();
         self.kits.known.values().map(|kit| self.listed(kit, slots.get(&kit.name))).collect()
+    }
+
+    fn unread(&self) -> Vec<Unread> {
+        self.kits.unread.clone()
     }
 
     fn inspect(&self, name: &EnvironmentName) -> Result<Listed, Fault> {

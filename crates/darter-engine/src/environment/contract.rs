@@ -13,6 +13,7 @@ use tokio::sync::broadcast;
 
 use super::catalogue::{EditorPage, Listed};
 use super::progress::InstallEvent;
+use super::source::Unread;
 
 /// What an environment's editor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -68,6 +69,10 @@ pub trait Environments: Send + Sync + 'static {
 
     /// All that there are, installed or not.
     fn list(&self) -> Vec<Listed> {
+        Vec::new()
+    }
+    /// The operator's recipes that could not be read when the server started.
+    fn unread(&self) -> Vec<Unread> {
         Vec::new()
     }
     /// One of them. Faults: `environment.not_found`.

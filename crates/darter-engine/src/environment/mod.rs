@@ -22,6 +22,7 @@ pub use catalogue::{Catalogue, EditorPage, Listed, PageContent, State};
 pub use contract::*;
 pub use progress::{InstallEvent, InstallState};
 pub use recipe::{Language, Memory, Prerendered, Words};
+pub use source::Unread;
 
 use darter_sandbox::{Bind, LauncherClient};
 

@@ -72,7 +72,15 @@ impl Kit {
 #[derive(Debug, Default, Clone)]
 pub struct Kits {
     pub known: BTreeMap<EnvironmentName, Kit>,
-    pub broken: Vec<String>,
+    pub unread: Vec<Unread>,
+}
+
+/// An operator's recipe that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// Its folder in `recipes`, which may be no name of an environment.
+    pub folder: String,
+    pub why: String,
 }
 
 impl Kits {
@@ -107,7 +115,7 @@ impl Kits {
             Ok(kit) => drop(self.known.insert(kit.name.clone(), kit)),
             Err(why) => {
                 tracing::warn!(%why, "a recipe cannot be used; correct it and start again");
-                self.broken.push(why);
+                self.unread.push(Unread { folder: name.to_owned(), why });
             }
         }
     }
@@ -170,7 +178,7 @@ mod tests {
     #[test]
     fn the_shipped_recipes_can_be_read_and_what_they_extend_is_there() {
         let kits = Kits::load(Path::new("/nowhere"));
-        assert_eq!(kits.broken, Vec::<String>::new());
+        assert_eq!(kits.unread, []);
         for name in kits.known.keys() {
             let chain = kits.chain(name).unwrap();
             assert!(chain.iter().any(|kit| kit.recipe.editor.is_some()), "{name}");
@@ -190,7 +198,9 @@ mod tests {
         let kit = &kits.known[&"vscode".parse().unwrap()];
         assert_eq!((kit.recipe.title.as_str(), kit.shipped), ("Ours", false));
         assert_eq!(kit.below("sub").collect::<Vec<_>>(), [("file", &b"x"[..])]);
-        assert_eq!(kits.broken.len(), 2, "{:?}", kits.broken);
+        let mut unread: Vec<&str> = kits.unread.iter().map(|unread| unread.folder.as_str()).collect();
+        unread.sort_unstable();
+        assert_eq!(unread, ["Bad-Name", "bad"]);
     }
 
     #[test]

@@ -162,3 +162,20 @@ async fn a_workspace_deleted_while_it_starts_ends_in_the_bin() {
     assert_eq!(ada.delete(&path(&id, "/purge")).await.status, 204);
     assert_eq!(ada.get(&path(&id, "")).await.code(), "workspace.not_found");
 }
+
+#[tokio::test]
+async fn recipes_that_cannot_be_read_are_shown_to_the_administrator_and_to_nobody_else() {
+    let test = TestPlatform::start().await;
+    let (ada, bob) = (test.person("ada").await, test.person("bob").await);
+    let all = ada.get("/environments").await;
+    let all = all.items();
+    let shown = |name: &str| all.iter().find(|one| one["name"] == name).unwrap().clone();
+    let (bad, taken) = (shown("Bad Name"), shown("vscode"));
+    assert_eq!((bad["state"].as_str(), bad["shipped"].as_bool()), (Some("broken"), Some(false)));
+    assert_eq!(bad["trouble"]["message"], "title is missing");
+    assert_eq!(taken["state"], "installed", "the shipped one is used");
+    assert!(taken["trouble"]["message"].as_str().unwrap().contains("title is missing"));
+    let others = bob.get("/environments").await;
+    let others = others.items();
+    assert!(others.iter().all(|one| one["trouble"].is_null()), "{others:?}");
+}

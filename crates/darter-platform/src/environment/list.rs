@@ -1,10 +1,12 @@
 //! Looking at environments: everybody who may make a workspace sees what it can start from.
 
+use std::collections::BTreeMap;
+
 use darter_api::environment as api;
 use darter_api::page::Page;
 use darter_core::Fault;
 use darter_core::role::TokenScope;
-use darter_engine::environment::{InstallState, Listed, State, Words};
+use darter_engine::environment::{InstallState, Listed, State, Unread, Words};
 
 use super::named;
 use crate::{Actor, Platform};
@@ -12,8 +14,39 @@ use crate::{Actor, Platform};
 /// All of them, by name.
 pub fn list(platform: &Platform, actor: &Actor) -> Result<Page<api::Environment>, Fault> {
     actor.require(TokenScope::Read)?;
-    let items = platform.workspaces.environments.list().into_iter().map(show).collect();
+    let environments = &platform.workspaces.environments;
+    let mut items: Vec<_> = environments.list().into_iter().map(show).collect();
+    if actor.person().is_some_and(|person| person.administrator) {
+        environments.unread().into_iter().for_each(|unread| tell(&mut items, unread));
+    }
     Ok(Page { items, next: None })
+}
+
+/// A recipe that cannot be read, to the administrator: as the trouble of the shipped one whose place it would take, or as
+/// an environment that is broken.
+fn tell(items: &mut Vec<api::Environment>, Unread { folder, why }: Unread) {
+    let trouble = |message| Some(api::EnvironmentTrouble { code: "environment.recipe".into(), message });
+    if let Some(other) = items.iter_mut().find(|one| one.name == folder) {
+        other.trouble = trouble(format!("{why}\nUntil then the one that came with the server is used."));
+        return;
+    }
+    items.push(api::Environment {
+        title: folder.clone(),
+        name: folder,
+        description: String::new(),
+        translations: BTreeMap::new(),
+        extends: None,
+        image: None,
+        shipped: false,
+        light: false,
+        state: api::EnvironmentState::Broken,
+        digest: None,
+        bytes: None,
+        outdated: false,
+        progress: None,
+        trouble: trouble(why),
+        memory: api::EnvironmentMemory { idle: 0, open: 0, usual: 0 },
+    });
 }
 
 /// One of them.
@@ -31,6 +64,7 @@ pub(super) fn show(listed: Listed) -> api::Environment {
         description: listed.words.description,
         translations: listed.translations.into_iter().map(|(code, text)| (code, words(text))).collect(),
         extends: listed.extends.map(|name| name.to_string()),
+        image: listed.image,
         shipped: listed.shipped,
         light: listed.light,
         state: api::EnvironmentState::Available,

@@ -15,22 +15,27 @@ fn path(name: &str) -> String {
 
 pub async fn list(context: &Context) -> Result<(), Failure> {
     let all: Vec<Environment> = context.api.list("/environments").await?;
-    context.out.list(&all, &["name", "title", "state", "size"], |one| {
+    context.out.list(&all, &["name", "title", "state", "size", "image"], |one| {
         let size = one.bytes.map(bytes).unwrap_or_default();
-        vec![one.name.clone(), one.title.clone(), state(one), size]
+        vec![one.name.clone(), one.title.clone(), state(one), size, one.image.clone().unwrap_or_default()]
     });
     Ok(())
 }
 
 fn state(one: &Environment) -> String {
-    match (one.state, &one.progress, &one.trouble) {
-        (EnvironmentState::Available, ..) => "available".into(),
-        (EnvironmentState::Installed, ..) if one.outdated => "installed, an older version".into(),
-        (EnvironmentState::Installed, ..) => "installed".into(),
-        (EnvironmentState::Installing, Some(at), _) => format!("installing {}/{} {}", at.number, at.of, at.phase),
-        (EnvironmentState::Installing, None, _) => "installing".into(),
-        (EnvironmentState::Broken, _, Some(why)) => format!("broken: {}", first_line(&why.message)),
-        (EnvironmentState::Broken, _, None) => "broken".into(),
+    let stands = match (one.state, &one.progress) {
+        (EnvironmentState::Available, _) => "available".into(),
+        (EnvironmentState::Installed, _) if one.outdated => "installed, an older version".into(),
+        (EnvironmentState::Installed, _) => "installed".into(),
+        (EnvironmentState::Installing, Some(at)) => format!("installing {}/{} {}", at.number, at.of, at.phase),
+        (EnvironmentState::Installing, None) => "installing".into(),
+        (EnvironmentState::Broken, _) => "broken".into(),
+    };
+    match &one.trouble {
+        Some(why) if one.state == EnvironmentState::Broken => format!("{stands}: {}", first_line(&why.message)),
+        // It works, and an operator's recipe in its place would not.
+        Some(why) => format!("{stands}; not used: {}", first_line(&why.message)),
+        None => stands,
     }
 }
 

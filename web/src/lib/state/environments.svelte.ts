@@ -39,3 +39,6 @@ export function progressShare(one: Environment): number {
   const within = at.total > 0 ? Math.min(1, at.bytes / at.total) : 0;
   return Math.min(1, Math.max(0, at.number - 1 + within) / at.of);
 }
+
+/** A recipe that the server could not read: nothing can be installed from it before somebody has corrected it. */
+export const misread = (one: Environment): boolean => one.state === 'broken' && one.trouble?.code === 'environment.recipe';

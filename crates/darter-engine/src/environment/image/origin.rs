@@ -72,6 +72,17 @@ impl Origin {
         }
     }
 
+    /// How it is shown to people: an absolute path is the operator's own affair, and its last folder says enough.
+    pub fn shown(&self) -> String {
+        match (&self.layout, &self.reference) {
+            (Some(layout), _) => {
+                let folder = Path::new(layout).file_name().map_or_else(|| layout.into(), |name| name.to_string_lossy());
+                self.tag.as_ref().map_or_else(|| folder.clone().into_owned(), |tag| format!("{folder}:{tag}"))
+            }
+            (None, reference) => reference.clone().unwrap_or_default(),
+        }
+    }
+
     /// The reference, which names a digest.
     pub fn reference(&self) -> Result<Reference, String> {
         let text = self.reference.as_deref().unwrap_or_default();

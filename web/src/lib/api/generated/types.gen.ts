@@ -399,6 +399,10 @@ export type Environment = {
      */
     extends?: string | null;
     /**
+     * The OCI image that it stands on: its reference, or the folder of its layout.
+     */
+    image?: string | null;
+    /**
      * Workspaces of it can open light; the others always open full.
      */
     light: boolean;
@@ -996,6 +1000,10 @@ export type PageEnvironment = {
          * The environment that this one adds to.
          */
         extends?: string | null;
+        /**
+         * The OCI image that it stands on: its reference, or the folder of its layout.
+         */
+        image?: string | null;
         /**
          * Workspaces of it can open light; the others always open full.
          */

@@ -11,6 +11,7 @@ export const environments = {
   'wsenvs.outdated_text': 'Its recipe has changed since. New starts take the old version until you install the new one.',
   'wsenvs.own': 'your own recipe',
   'wsenvs.extends': 'adds to {name}',
+  'wsenvs.image': 'on the image {image}',
   'wsenvs.size': '{size} on disk',
   'wsenvs.memory': '{size} of memory for a new workspace',
   'wsenvs.install': 'Install',

@@ -13,6 +13,7 @@ export const environments: Record<keyof typeof source, string> = {
   'wsenvs.outdated_text': '其配方已更改。在安装新版本之前，新的启动仍使用旧版本。',
   'wsenvs.own': '自有配方',
   'wsenvs.extends': '基于 {name}',
+  'wsenvs.image': '基于镜像 {image}',
   'wsenvs.size': '磁盘占用 {size}',
   'wsenvs.memory': '新工作区内存 {size}',
   'wsenvs.install': '安装',
