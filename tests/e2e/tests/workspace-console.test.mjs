@@ -133,6 +133,7 @@ test('a file that was changed meanwhile is asked about, as often as it takes', a
   await write('notes.txt', 'one, by a program\n')
   await page.keyboard.press('ControlOrMeta+s')
   await dialog().getByText('one, by a program').waitFor()
+  assert.equal(await dialog().locator('.cm-content[data-language]').count(), 0, 'a text is no TypeScript')
   await accessible('two who wrote one file')
   await page.keyboard.press('Escape')
   await closed()

@@ -121,8 +121,8 @@ export function replaceSource(view: EditorView, source: string): void {
   view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: source } });
 }
 
-const still = (label = t('editor.source')): Extension => [
-  reading(),
+const still = (label = t('editor.source'), code?: Extension): Extension => [
+  reading(code),
   EditorState.readOnly.of(true),
   EditorView.editable.of(false),
   EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
@@ -149,12 +149,12 @@ export function makeDiff(parent: HTMLElement, before: string, after: string, nar
   return () => view.destroy();
 }
 
-/** Theirs on the left (fixed), ours on the right (to edit), with buttons that take a change over. */
-export function makeMerge(parent: HTMLElement, theirs: string, ours: string): { text: () => string; close: () => void } {
+/** Theirs on the left (fixed), ours on the right (to edit), with buttons that take a change over. `code`: how both are highlighted. */
+export function makeMerge(parent: HTMLElement, [theirs, ours]: [string, string], code?: Extension): { text: () => string; close: () => void } {
   const view = new MergeView({
     parent,
-    a: { doc: theirs, extensions: still() },
-    b: { doc: ours, extensions: [reading(), EditorView.contentAttributes.of({ 'aria-label': t('editor.source_yours') }), history(), keymap.of([...defaultKeymap, ...historyKeymap])] },
+    a: { doc: theirs, extensions: still(undefined, code) },
+    b: { doc: ours, extensions: [reading(code), EditorView.contentAttributes.of({ 'aria-label': t('editor.source_yours') }), history(), keymap.of([...defaultKeymap, ...historyKeymap])] },
     revertControls: 'a-to-b',
     collapseUnchanged: { margin: 3, minSize: 6 },
     gutter: true,
