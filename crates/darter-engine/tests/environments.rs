@@ -117,6 +117,28 @@ fn an_environment_and_what_it_extends_are_installed_verified_repaired_and_remove
 }
 
 #[test]
+fn an_install_trusts_the_operators_certificates_wherever_they_lie_and_the_systems_too() {
+    let look = "grep -c 'BEGIN CERT' $SSL_CERT_FILE; grep operators-own $NODE_EXTRA_CA_CERTS; test $PIP_CERT = $SSL_CERT_FILE;";
+    let asking = BASE.replace("mkdir lib;", &format!("{look} mkdir lib;"));
+    // Nowhere that a sandbox may be shown.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("own.pem");
+    fs::write(&file, "operators-own\n").unwrap();
+    world(
+        move |config| {
+            recipes(config, &[("asking", &asking)]);
+            config.certificates = Some(file);
+        },
+        |world| async move {
+            let (said, end) = install(world.engine.environments(), "asking").await;
+            assert!(matches!(end, InstallEvent::Installed { .. }), "{end:?}");
+            assert!(said.contains(&"operators-own".to_owned()), "{said:?}");
+            assert!(said.iter().any(|line| line.parse::<u32>().is_ok_and(|count| count > 1)), "{said:?}");
+        },
+    );
+}
+
+#[test]
 fn a_failed_install_leaves_nothing_and_says_why() {
     let failing = BASE.replace("mkdir lib;", "mkdir lib; echo the reason; exit 3;");
     let lacking = format!("{BASE}\n[host]\nno-such-program = \"no-such-package\"\n");

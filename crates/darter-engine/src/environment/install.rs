@@ -24,9 +24,10 @@ use super::record::Record;
 use super::source::Kit;
 use super::{Tools, host, patch};
 use crate::EngineConfig;
+use crate::local::certificates;
 use crate::local::job::{self, Ended, Job};
 use crate::local::layout::Build;
-use crate::local::runtime::{Downloads, certificates_beside, npm_environment, unpack, with_certificates};
+use crate::local::runtime::{Downloads, npm_environment, unpack};
 
 const DEADLINE: Duration = Duration::from_secs(1_800);
 const WARM_DEADLINE: Duration = Duration::from_secs(600);
@@ -285,7 +286,7 @@ impl Install<'_> {
         let mut env = self.environment(task.variables);
         let binds = match &room.system {
             Some(base) => base.tell(config, binds, &mut env),
-            None => with_certificates(binds, config),
+            None => certificates::with(binds, config),
         };
         let program = task.argv.join(" ");
         let enter = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", &task.folder].map(str::to_owned);
@@ -361,7 +362,7 @@ struct Base {
 impl Base {
     /// What its programs are told; certificates lie beside it, for its `/etc` is its own.
     fn tell(&self, config: &EngineConfig, mut binds: Vec<Bind>, env: &mut BTreeMap<String, String>) -> Vec<Bind> {
-        if let Some((place, bind)) = certificates_beside(config) {
+        if let Some((place, bind)) = certificates::beside(config) {
             binds.push(bind);
             for name in ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "PIP_CERT"] {
                 env.insert(name.into(), place.into());

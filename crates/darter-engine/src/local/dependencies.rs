@@ -14,10 +14,11 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use super::Shared;
+use super::certificates;
 use super::job::{self, Ended, Job};
 use super::layout::{self, Build};
 use super::quota::{Excess, Quota};
-use super::runtime::{digest, npm_environment, with_certificates};
+use super::runtime::{digest, npm_environment};
 use crate::contract::{InstallProgress, InstallRequest, InstalledPackage};
 use crate::egress::{Meter, Proxy};
 
@@ -137,7 +138,7 @@ impl Work<'_> {
             argv: npm.map(str::to_owned).into(),
             cwd: "/app",
             env: npm_environment(config),
-            binds: with_certificates(binds, config),
+            binds: certificates::with(binds, config),
             limits: job::limits(config.install.cpu_millis, config.install.memory_bytes, config.install.pids),
             proxy: Some(self.proxy()),
             timeout: Duration::from_millis(config.install.timeout_ms),

@@ -4,6 +4,7 @@
 //! atomic operations.
 
 mod app;
+pub mod certificates;
 mod control;
 mod dependencies;
 mod engine;
@@ -97,6 +98,7 @@ impl LocalEngine {
         let failed = |why: String| Fault::new(darter_core::Kind::Unavailable, "engine.start_failed", why);
         let layout = Layout::prepare(&config)
             .map_err(|error| failed(format!("preparing the data directory failed: {error}")))?;
+        certificates::compose(&config).map_err(failed)?;
         let install_policy = Arc::new(install_policy(&config));
         let meter = Arc::new(egress::Meter::new(1_024, 1 << 40, 1 << 40));
         let wait = Duration::from_millis(config.egress.connect_timeout_ms);

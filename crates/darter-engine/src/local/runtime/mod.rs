@@ -17,6 +17,7 @@ pub use download::Downloads;
 pub use manifest::{Download, Parts, digest};
 pub use unpack::unpack;
 
+use super::certificates;
 use super::job::{self, Ended, Job};
 use super::layout::{Build, Layout};
 use crate::EngineConfig;
@@ -153,7 +154,7 @@ impl Installer<'_> {
             argv: parts.manifest.packages.install.clone(),
             cwd: "/build",
             env: npm_environment(self.config),
-            binds: with_certificates(binds, self.config),
+            binds: certificates::with(binds, self.config),
             limits: job::limits(4_000, 2 << 30, 256),
             proxy: Some(self.proxy.clone()),
             timeout: INSTALL_DEADLINE,
@@ -222,7 +223,7 @@ impl Installer<'_> {
 
 /// What npm is told: the registry, no questions, no extras.
 pub fn npm_environment(config: &EngineConfig) -> Vec<(String, String)> {
-    let mut env = job::environment(certificates_inside(config));
+    let mut env = job::environment(certificates::inside(config));
     let proxy = format!("http://{}", darter_sandbox::EGRESS_ADDRESS);
     for (name, value) in [
         ("registry", config.npm_registry.as_str()),
@@ -241,35 +242,4 @@ pub fn npm_environment(config: &EngineConfig) -> Vec<(String, String)> {
         env.push((format!("npm_config_{name}"), value.to_owned()));
     }
     env
-}
-
-/// The certificates file of the operator, as installs see it.
-pub fn with_certificates(mut binds: Vec<Bind>, config: &EngineConfig) -> Vec<Bind> {
-    if let Some(path) = &config.certificates
-        && certificates_inside(config) == Some(EXTRA)
-        && let Ok(real) = path.canonicalize()
-    {
-        binds.push(Bind::read_only(real, EXTRA));
-    }
-    binds
-}
-
-/// The same for an install on an image, whose `/etc` is its own: where the certificates are inside, and what brings them
-/// there.
-pub fn certificates_beside(config: &EngineConfig) -> Option<(&'static str, Bind)> {
-    let real = config.certificates.as_deref().unwrap_or(Path::new(SYSTEM)).canonicalize().ok()?;
-    Some((BESIDE, Bind::read_only(real, BESIDE)))
-}
-
-const BESIDE: &str = "/darter/certificates.pem";
-const EXTRA: &str = "/etc/darter-certificates.pem";
-const SYSTEM: &str = "/etc/ssl/certs/ca-certificates.crt";
-
-fn certificates_inside(config: &EngineConfig) -> Option<&'static str> {
-    match &config.certificates {
-        // Shown inside already, with the system's own.
-        Some(path) if path.starts_with("/etc/ssl") => Some(SYSTEM),
-        Some(_) => Some(EXTRA),
-        None => Path::new(SYSTEM).exists().then_some(SYSTEM),
-    }
 }
