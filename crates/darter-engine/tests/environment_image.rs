@@ -180,6 +180,7 @@ fn an_image_is_pulled_from_a_registry_with_a_token_over_what_goes_wrong_in_passi
         recipe(config, "foreign", &reference("course", &foreign.digest), "");
         recipe(config, "changed", &reference("course", &image.digest), "");
         recipe(config, "cut", &reference("course", &image.digest), "");
+        recipe(config, "endless", &reference("course", &image.digest), "");
         recipe(config, "busy", &reference("course", &image.digest), "");
         recipe(config, "large", &format!("{}\nmib = 1", reference("course", &image.digest)), "");
     };
@@ -209,6 +210,9 @@ fn an_image_is_pulled_from_a_registry_with_a_token_over_what_goes_wrong_in_passi
         registry.fail(layer, 99, Fault::Cut);
         fails(all, "cut", download, "only in part").await;
         registry.forgive();
+        registry.fail("/manifests/", 99, Fault::Endless);
+        fails(all, "endless", download, "its manifest is larger than 4 MiB").await;
+        registry.forgive();
         registry.fail("/manifests/", 99, Fault::Status(429));
         fails(all, "busy", download, "limits how often").await;
         nothing_is_left(&pulled.root, &["pulled"]);
@@ -237,6 +241,8 @@ fn an_image_that_cannot_be_used_is_refused_with_its_reason_and_leaves_nothing() 
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
         fs::write(layer, bytes).unwrap();
+        let vast = write("vast", &image, "");
+        fs::write(vast.join("index.json"), vec![b' '; (4 << 20) + 1]).unwrap();
         recipe(config, "absent", "layout = \"/nowhere/at/all\"", "");
         write("swapped", &image, "");
         write("fits", &one(system(&["sh"])), "");
@@ -259,6 +265,7 @@ fn an_image_that_cannot_be_used_is_refused_with_its_reason_and_leaves_nothing() 
             ("large", "larger than 1 MiB"),
             ("untagged", "There are: 1"),
             ("torn", "in its layer sha256:"),
+            ("vast", "larger than 4 MiB"),
             ("absent", "no OCI layout"),
             ("swapped", "Start the server again"),
         ] {

@@ -28,6 +28,8 @@ pub enum Fault {
     Cut,
     /// A byte is another one.
     Changed,
+    /// It goes on, without saying how long, until nobody listens any more.
+    Endless,
 }
 
 #[derive(Default)]
@@ -130,6 +132,12 @@ fn challenge(state: &State) -> Answer {
 fn content(state: &State, path: &str, fault: Option<Fault>) -> Answer {
     if let Some(Fault::Status(status)) = fault {
         return said(status, "{\"errors\": [{\"code\": \"TOOMANYREQUESTS\", \"message\": \"slowly\"}]}");
+    }
+    if let Some(Fault::Endless) = fault {
+        let blanks = Bytes::from(vec![b' '; 64 << 10]);
+        return Response::new(BodyExt::boxed(StreamBody::new(stream::repeat_with(move || {
+            Ok(Frame::data(blanks.clone()))
+        }))));
     }
     let digest = path.rsplit('/').next().unwrap_or_default();
     let Some(found) = state.blobs.get(digest) else {

@@ -53,6 +53,17 @@ impl Digest {
         &self.0[..end]
     }
 
+    /// Is this what it names?
+    pub fn check(&self, content: &[u8]) -> Result<(), String> {
+        let mut hash = self.hasher();
+        hash.update(content);
+        let found = hex(&hash.finalize());
+        match self.0.split_once(':').is_some_and(|(_, wanted)| wanted == found) {
+            true => Ok(()),
+            false => Err(format!("{self} names something else; this has the hash {found}")),
+        }
+    }
+
     fn hasher(&self) -> Box<dyn DynDigest + Send> {
         match self.0.starts_with("sha256:") {
             true => Box::new(sha2::Sha256::default()),

@@ -2,9 +2,13 @@
 //! of. Documents are read only as what their digest promises.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use oci_client::manifest::{ImageIndexEntry, OciDescriptor, OciImageIndex, OciImageManifest, OciManifest};
+use rustix::fs::OFlags;
 use serde::Deserialize;
 
 use super::digest::{Blob, Digest};
@@ -82,7 +86,7 @@ impl Layout {
         let missing = |why: String| {
             format!("{} is no OCI layout ({why}): make one with `skopeo copy … oci:<folder>:<tag>`", folder.display())
         };
-        let marker = std::fs::read(folder.join("oci-layout")).map_err(|error| missing(error.to_string()))?;
+        let marker = bounded(&folder.join("oci-layout")).map_err(|error| missing(error.to_string()))?;
         let marker: Marker = serde_json::from_slice(&marker).map_err(|error| missing(error.to_string()))?;
         match marker.version.starts_with("1.") {
             true => Ok(Self { folder: folder.to_path_buf() }),
@@ -98,7 +102,7 @@ impl Layout {
     /// The manifest of this machine's kind, with this tag if one is given.
     pub fn find(&self, tag: Option<&str>) -> Result<Candidate, String> {
         let path = self.folder.join("index.json");
-        let text = std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let text = bounded(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut index: OciImageIndex =
             serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display()))?;
         if let Some(tag) = tag {
@@ -164,6 +168,18 @@ impl Layout {
             return Err(format!("{digest} is larger than {} MiB", DOCUMENT >> 20));
         }
         Blob::open(&self.folder, digest, size).and_then(Blob::whole).map_err(|error| error.to_string())
+    }
+}
+
+/// All of a document that no digest names. A pipe in its place does not make us wait.
+fn bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    let mut text = Vec::new();
+    file.take(DOCUMENT + 1).read_to_end(&mut text)?;
+    match text.len() as u64 > DOCUMENT {
+        true => Err(io::Error::other(format!("it is larger than {} MiB", DOCUMENT >> 20))),
+        false => Ok(text),
     }
 }
 

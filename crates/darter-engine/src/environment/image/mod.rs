@@ -6,6 +6,7 @@
 //! Nothing of an image is executed here.
 
 mod digest;
+mod document;
 pub(crate) mod hostile;
 mod install;
 mod layer;

@@ -9,23 +9,19 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError as Error, OciErrorCode};
-use oci_client::manifest::{
-    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE,
-    OciManifest,
-};
+use oci_client::manifest::OciManifest;
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
 use tokio::io::AsyncWriteExt;
 
 use super::digest::Digest;
+use super::document::Documents;
 use super::layout::{self, Candidate, DOCUMENT};
 
 /// Times that something is asked for before it counts as failed.
 const TRIES: u32 = 4;
 /// Before the second; each pause is twice the one before.
 const PAUSE: Duration = Duration::from_millis(500);
-const MANIFESTS: [&str; 4] =
-    [OCI_IMAGE_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, IMAGE_MANIFEST_LIST_MEDIA_TYPE];
 
 /// Hears what is being pulled, bytes so far and in all.
 pub type Report<'a> = &'a (dyn Fn(&str, u64, u64) + Send + Sync);
@@ -43,13 +39,14 @@ pub struct Access {
 /// A pull into a folder.
 pub struct Pull<'a> {
     client: Client,
+    documents: Documents,
     auth: RegistryAuth,
     reference: Reference,
     into: &'a Path,
 }
 
 /// Why something did not come.
-enum Failure {
+pub enum Failure {
     /// Trying again may help.
     Again(String),
     Final(String),
@@ -65,9 +62,10 @@ impl<'a> Pull<'a> {
             user_agent: concat!("darter/", env!("CARGO_PKG_VERSION")),
             ..ClientConfig::default()
         };
+        let documents = Documents::new(&config)?;
         let client = Client::try_from(config).map_err(|error| format!("preparing the download failed: {error}"))?;
         let auth = access.credentials.map_or(RegistryAuth::Anonymous, |(name, word)| RegistryAuth::Basic(name, word));
-        Ok(Self { client, auth, reference: reference.clone(), into })
+        Ok(Self { client, documents, auth, reference: reference.clone(), into })
     }
 
     /// Brings the manifest, its configuration and its layers of at most `most` bytes together.
@@ -106,12 +104,11 @@ impl<'a> Pull<'a> {
 
     /// A manifest or an index, kept and read.
     async fn document(&self, digest: &Digest) -> Result<(OciManifest, u64), String> {
-        let reference = self.reference.clone_with_digest(digest.to_string());
         let mut patience = Patience::new();
         let text = loop {
-            match self.client.pull_manifest_raw(&reference, &self.auth, &MANIFESTS).await {
-                Ok((text, _)) => break text,
-                Err(error) => patience.after(explain(error)).await.map_err(|why| self.failed(&why))?,
+            match self.documents.get((&self.client, &self.auth), &self.reference, digest).await {
+                Ok(text) => break text,
+                Err(failure) => patience.after(failure).await.map_err(|why| self.failed(&why))?,
             }
         };
         let disk = |error: std::io::Error| format!("writing the manifest failed: {error}");
@@ -172,21 +169,7 @@ impl<'a> Pull<'a> {
 }
 
 /// In an operator's words, and whether trying again may help.
-fn explain(error: Error) -> Failure {
-    let refused = "the registry refuses: check `username` and `password_file` of [image], and that they may pull this";
-    let missing = "the registry does not have it: check the name and the digest";
-    let busy =
-        "the registry limits how often one may ask: wait and install again, or give `username` and `password_file`";
-    let by_status = |code: u16, message: &str| match code {
-        401 | 403 => Failure::Final(refused.into()),
-        404 => Failure::Final(missing.into()),
-        429 => Failure::Again(busy.into()),
-        code => {
-            let words: String = message.chars().filter(|c| !c.is_control()).take(200).collect();
-            let why = format!("the registry answered with status {code}: {words}");
-            if code == 408 || code >= 500 { Failure::Again(why) } else { Failure::Final(why) }
-        }
-    };
+pub fn explain(error: Error) -> Failure {
     match error {
         Error::UnauthorizedError { .. } | Error::AuthenticationFailure(_) => by_status(401, ""),
         Error::ServerError { code, message, .. } => by_status(code, &message),
@@ -208,6 +191,25 @@ fn explain(error: Error) -> Failure {
     }
 }
 
+/// The same for a status.
+pub fn by_status(code: u16, message: &str) -> Failure {
+    match code {
+        401 | 403 => Failure::Final(
+            "the registry refuses: check `username` and `password_file` of [image], and that they may pull this".into(),
+        ),
+        404 => Failure::Final("the registry does not have it: check the name and the digest".into()),
+        429 => Failure::Again(
+            "the registry limits how often one may ask: wait and install again, or give `username` and `password_file`"
+                .into(),
+        ),
+        code => {
+            let words: String = message.chars().filter(|c| !c.is_control()).take(200).collect();
+            let why = format!("the registry answered with status {code}: {words}");
+            if code == 408 || code >= 500 { Failure::Again(why) } else { Failure::Final(why) }
+        }
+    }
+}
+
 /// A transfer that ended early is begun anew; content that is not what was promised stays what it is.
 fn broken(error: &std::io::Error) -> Failure {
     let inner = error.get_ref();
@@ -217,7 +219,7 @@ fn broken(error: &std::io::Error) -> Failure {
     }
 }
 
-fn innermost(error: &dyn std::error::Error) -> String {
+pub fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;
