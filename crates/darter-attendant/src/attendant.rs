@@ -15,6 +15,7 @@ use crate::activity::Activity;
 use crate::claim::Claim;
 use crate::editor::Editor;
 use crate::fault::Fault;
+use crate::language::Groups;
 use crate::terminal::Terminals;
 
 /// Most sessions at a time.
@@ -32,6 +33,7 @@ pub(crate) struct Attendant {
     pub(crate) activity: Activity,
     pub(crate) sessions: Count<SESSIONS>,
     pub(crate) programs: Count<PROGRAMS>,
+    pub(crate) language_servers: Groups,
     /// Something that the events tell has changed.
     pub(crate) changed: Arc<Notify>,
 }
@@ -49,6 +51,7 @@ impl Attendant {
             activity: Activity::new(clock.clone(), changed.clone()),
             sessions: Count::new("sessions"),
             programs: Count::new("programs"),
+            language_servers: Groups::default(),
             changed,
             clock,
         })

@@ -10,6 +10,7 @@ use crate::answer::{self, Answer};
 use crate::attendant::Attendant;
 use crate::editor::{self, Recipe};
 use crate::fault::Fault;
+use crate::language::LanguageServer;
 use crate::params::Params;
 
 /// What binds a sandbox to a workspace.
@@ -23,6 +24,8 @@ pub(crate) struct Claim {
     /// What a terminal runs when its opener names nothing.
     pub(crate) shell: String,
     pub(crate) editor: Option<Recipe>,
+    /// What a light editor may start, by name.
+    pub(crate) language_servers: BTreeMap<String, LanguageServer>,
     pub(crate) addresses: Addresses,
 }
 

@@ -1,7 +1,7 @@
 //! `GET /v1/events`: what is going on, a line of JSON for each change, as long as somebody listens. Never more than one
 //! line of a kind in a quarter of a second, and never silent for longer than ten.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,7 +49,8 @@ async fn tell(attendant: Arc<Attendant>, lines: mpsc::Sender<Line>) {
         let changed = attendant.changed.notified();
         tokio::pin!(changed);
         changed.as_mut().enable();
-        observer = blocking(move || observer.look()).await;
+        let aside = attendant.language_servers.now();
+        observer = blocking(move || observer.look(&aside)).await;
         let mut text = String::new();
         for (kind, event) in observer.events(&attendant) {
             let line = event.to_string();
@@ -104,7 +105,8 @@ impl Observer {
         }
     }
 
-    fn look(mut self) -> Self {
+    /// Process groups `aside` are no jobs.
+    fn look(mut self, aside: &BTreeSet<i32>) -> Self {
         let due = |last: &mut Option<Instant>, period: Duration| {
             let due = last.is_none_or(|at| at.elapsed() >= period.saturating_sub(PAUSE));
             if due {
@@ -116,7 +118,7 @@ impl Observer {
             self.ports = self.known_ports.look();
         }
         if due(&mut self.slow, SLOW) {
-            self.jobs = self.known_jobs.look();
+            self.jobs = self.known_jobs.look(aside);
             self.disk = disk::look(&self.home);
         }
         self

@@ -39,6 +39,7 @@ const STATUSES: &[(&str, u16)] = &[
     ("terminal.not_found", 404),
     ("limit.reached", 429),
     ("claim.conflict", 409),
+    ("language.unknown", 404),
     ("editor.not_described", 409),
     ("sync.refused", 501),
     ("cancelled", 400),

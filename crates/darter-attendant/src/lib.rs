@@ -24,6 +24,7 @@ mod fault;
 mod files;
 #[cfg(feature = "client")]
 pub mod hostile;
+mod language;
 mod name;
 mod params;
 mod passed;

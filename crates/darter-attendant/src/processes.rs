@@ -1,7 +1,7 @@
 //! The workspace's own processes, as `/proc` shows them. What a name or a number says there is the tenant's word: it is
 //! passed on as text and decides nothing here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ const PROCESSES: usize = 4096;
 pub(crate) struct Process {
     pub(crate) pid: i32,
     pub(crate) name: String,
+    pub(crate) group: i32,
     pub(crate) session: i32,
     /// When it began, in ticks since the machine did: tells two holders of one pid apart.
     began: u64,
@@ -56,10 +57,11 @@ fn parse(pid: i32, text: &str) -> Option<Process> {
     let name = head.split_once('(')?.1.to_owned();
     let fields: Vec<&str> = rest.split_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    // Numbered as in proc_pid_stat(5) less 3: 6 session, 14 utime, 15 stime, 22 starttime.
+    // Numbered as in proc_pid_stat(5) less 3: 5 pgrp, 6 session, 14 utime, 15 stime, 22 starttime.
     Some(Process {
         pid,
         name,
+        group: fields.get(2)?.parse().ok()?,
         session: fields.get(3)?.parse().ok()?,
         began: number(19)?,
         ticks: number(11)? + number(12)?,
@@ -85,10 +87,12 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    pub(crate) fn look(&mut self) -> Vec<Job> {
+    /// Process groups `aside` are none.
+    pub(crate) fn look(&mut self, aside: &BTreeSet<i32>) -> Vec<Job> {
         let now = Instant::now();
         let elapsed = self.at.replace(now).map(|at| now.duration_since(at));
-        self.compare(all(), elapsed)
+        let others = all().into_iter().filter(|process| !aside.contains(&process.group)).collect();
+        self.compare(others, elapsed)
     }
 
     fn compare(&mut self, processes: Vec<Process>, elapsed: Option<Duration>) -> Vec<Job> {
@@ -116,7 +120,7 @@ mod tests {
     use super::*;
 
     fn process(pid: i32, began: u64, ticks: u64) -> Process {
-        Process { pid, name: "x".into(), session: 1, began, ticks }
+        Process { pid, name: "x".into(), group: 1, session: 1, began, ticks }
     }
 
     #[test]

@@ -226,6 +226,7 @@ impl Environments for FakeWorkspaces {
             descriptor: None,
             ready: None,
             warm: false,
+            language_servers: BTreeMap::new(),
             memory_hint: 0,
         }))
     }

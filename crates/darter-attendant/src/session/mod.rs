@@ -3,6 +3,7 @@
 
 mod files;
 mod frame;
+mod languages;
 mod output;
 mod programs;
 mod searches;
@@ -161,6 +162,7 @@ impl Session {
             Some(("search", what)) => searches::answer(self, id, what, &params).await.map(Outcome::from),
             Some(("terminal", what)) => terminals::answer(self, what, &params),
             Some(("program", what)) => programs::answer(self, what, &params),
+            Some(("language", what)) => languages::answer(self, what, &params),
             None if method == "activity" => {
                 self.attendant.activity.input(Input::named(params.text("kind")?.unwrap_or("editor"))?);
                 Ok(json!({}).into())

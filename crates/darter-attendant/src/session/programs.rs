@@ -1,21 +1,24 @@
-//! `program.*`: programs that an extension runs beside the files: git, formatters, language servers. They end with the
-//! session; what they print waits for the peer, what they are fed waits for them.
+//! `program.*`: programs that an extension runs beside the files: git, formatters; and the language servers that
+//! `language.*` starts. They end with the session; what they print waits for the peer, what they are fed waits for them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use rustix::process::Pid;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::ChildStdin;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::frame::Kind;
 use super::{Outcome, Output, Session};
 use crate::attendant::Place;
 use crate::fault::Fault;
+use crate::language::{self, Group};
 use crate::params::Params;
 use crate::program::{self, Piped};
 use crate::signal;
@@ -24,37 +27,93 @@ use crate::terminal::Exit;
 /// What is read at a time.
 const PIECE: usize = 32 << 10;
 
-type Fed = (Bytes, OwnedSemaphorePermit);
+/// What it is fed, and the room that it takes: of the session's, and of its own.
+type Fed = (Bytes, OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
 
 #[derive(Default)]
-pub(super) struct Programs(Mutex<(u32, BTreeMap<u32, Running>)>);
+pub(super) struct Programs(Mutex<All>);
+
+#[derive(Default)]
+struct All {
+    last: u32,
+    running: BTreeMap<u32, Running>,
+}
+
+impl All {
+    fn end_because(&mut self, id: u32, why: &'static str) {
+        if let Some(running) = self.running.remove(&id) {
+            // One that has just ended needs no reason.
+            let _ = running.wanted.send(why);
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.running.values().any(|running| running.language.as_ref().is_some_and(|language| language.name == name))
+    }
+}
 
 struct Running {
     leader: Pid,
     input: Option<mpsc::UnboundedSender<Fed>>,
-    /// Dropped: the program is to go.
-    _wanted: oneshot::Sender<()>,
+    language: Option<Language>,
+    /// Sent or dropped: the program is to go. Who asked for it is told why when it was not they who left.
+    wanted: oneshot::Sender<&'static str>,
+}
+
+/// What a language server has besides.
+struct Language {
+    name: String,
+    room: Arc<Semaphore>,
+    spoke: Arc<AtomicBool>,
+}
+
+impl Language {
+    fn new(name: String) -> Self {
+        Self { name, room: Arc::new(Semaphore::new(language::UNREAD)), spoke: Arc::default() }
+    }
+
+    /// Room for so many bytes; nothing when it has not read what came before.
+    fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        self.spoke.store(true, Ordering::Relaxed);
+        self.room.clone().try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
+    }
+}
+
+/// What to start.
+pub(super) struct Wanted<'a> {
+    pub(super) argv: &'a [String],
+    pub(super) cwd: PathBuf,
+    pub(super) variables: &'a BTreeMap<String, String>,
+    /// The name of a language server.
+    pub(super) language: Option<String>,
 }
 
 impl Programs {
-    fn lock(&self) -> MutexGuard<'_, (u32, BTreeMap<u32, Running>)> {
+    fn lock(&self) -> MutexGuard<'_, All> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nothing: the end of its input.
     pub(super) fn feed(&self, id: u32, bytes: Bytes, room: OwnedSemaphorePermit) {
         let mut all = self.lock();
-        let Some(running) = all.1.get_mut(&id) else { return };
+        let Some(running) = all.running.get_mut(&id) else { return };
+        let own = match &running.language {
+            Some(language) => match language.room(bytes.len()) {
+                Some(own) => Some(own),
+                None => return all.end_because(id, "unread"),
+            },
+            None => None,
+        };
         if bytes.is_empty() {
             running.input = None;
         } else if let Some(input) = &running.input {
             // A program that closed its input takes no more.
-            let _ = input.send((bytes, room));
+            let _ = input.send((bytes, room, own));
         }
     }
 
     pub(super) fn end(&self) {
-        self.lock().1.clear();
+        self.lock().running.clear();
     }
 }
 
@@ -64,7 +123,7 @@ pub(super) fn answer(session: &Arc<Session>, what: &str, params: &Params) -> Res
         "kill" => {
             let signal = signal::named(params.text("signal")?.unwrap_or("TERM"))?;
             let id = params.id("program")?;
-            let leader = session.programs.lock().1.get(&id).map(|running| running.leader);
+            let leader = session.programs.lock().running.get(&id).map(|running| running.leader);
             // One that has ended needs no signal.
             if let Some(leader) = leader {
                 signal::group(leader, signal);
@@ -76,49 +135,79 @@ pub(super) fn answer(session: &Arc<Session>, what: &str, params: &Params) -> Res
 }
 
 fn start(session: &Arc<Session>, params: &Params) -> Result<Outcome, Fault> {
-    let place = session.attendant.programs.enter()?;
     let argv: Vec<String> = params.value("argv")?;
     let cwd = params.path_if("cwd")?.unwrap_or_else(|| session.attendant.home.clone());
-    let piped = program::start(&session.attendant, &argv, &cwd, &params.value("env")?)?;
+    launch(session, Wanted { argv: &argv, cwd, variables: &params.value("env")?, language: None })
+}
+
+pub(super) fn launch(session: &Arc<Session>, wanted: Wanted<'_>) -> Result<Outcome, Fault> {
+    let place = session.attendant.programs.enter()?;
+    let mut all = session.programs.lock();
+    if let Some(name) = wanted.language.as_ref().filter(|name| all.has(name)) {
+        return Err(Fault::new("limit.reached", format!("the language server {name} runs already; end it first")));
+    }
+    let piped = program::start(&session.attendant, wanted.argv, &wanted.cwd, wanted.variables)?;
+    let language = wanted.language.map(Language::new);
+    let group = language.as_ref().map(|_| session.attendant.language_servers.enter(piped.leader));
+    let spoke = language.as_ref().map(|language| language.spoke.clone());
     let (input, fed) = mpsc::unbounded_channel();
     let (wanted, unwanted) = oneshot::channel();
     let (after, answered) = oneshot::channel();
-    let id = {
-        let mut all = session.programs.lock();
-        all.0 += 1;
-        let id = all.0;
-        all.1.insert(id, Running { leader: piped.leader, input: Some(input), _wanted: wanted });
-        id
-    };
+    all.last += 1;
+    let id = all.last;
+    all.running.insert(id, Running { leader: piped.leader, input: Some(input), language, wanted });
+    drop(all);
     let result = json!({"program": id, "pid": piped.leader.as_raw_nonzero()});
-    let Piped { mut child, leader, stdin, stdout, stderr } = piped;
-    tokio::spawn(feed(stdin, fed));
-    let session = session.clone();
-    tokio::spawn(async move {
-        // Its number is said before what it prints.
-        let _ = answered.await;
-        let (ended, seen) = watch::channel(false);
-        let outputs = [
-            tokio::spawn(show(session.output.clone(), (Kind::Stdout, id), stdout, seen.clone())),
-            tokio::spawn(show(session.output.clone(), (Kind::Stderr, id), stderr, seen)),
-        ];
-        let exit = tokio::select! {
-            status = child.wait() => Some(Exit::of(status)),
-            _ = unwanted => None,
-        };
-        match exit {
-            Some(exit) => finish(&session, id, &exit, (ended, outputs)).await,
-            None => program::end(child, leader),
-        }
-        drop::<Place>(place);
-    });
+    tokio::spawn(live(session.clone(), id, piped, Ends { answered, fed, unwanted, spoke, _kept: (place, group) }));
     Ok(Outcome { result, after: Some(after) })
+}
+
+/// What a program's life hangs on.
+struct Ends {
+    answered: oneshot::Receiver<()>,
+    fed: mpsc::UnboundedReceiver<Fed>,
+    unwanted: oneshot::Receiver<&'static str>,
+    spoke: Option<Arc<AtomicBool>>,
+    _kept: (Place, Option<Group>),
+}
+
+async fn live(session: Arc<Session>, id: u32, piped: Piped, ends: Ends) {
+    let Piped { mut child, leader, stdin, stdout, stderr } = piped;
+    tokio::spawn(feed(stdin, ends.fed));
+    // Its number is said before what it prints.
+    let _ = ends.answered.await;
+    let (ended, seen) = watch::channel(false);
+    let outputs = [
+        tokio::spawn(show(session.output.clone(), (Kind::Stdout, id), stdout, seen.clone())),
+        tokio::spawn(show(session.output.clone(), (Kind::Stderr, id), stderr, seen)),
+    ];
+    let why = tokio::select! {
+        status = child.wait() => {
+            let exit = Exit::of(status);
+            return finish(&session, id, exit.told(json!({"program": id})), (ended, outputs)).await;
+        }
+        why = ends.unwanted => why.ok(),
+        () = silence(ends.spoke.as_deref()) => Some("idle"),
+    };
+    program::end(child, leader);
+    if let Some(why) = why {
+        let last = json!({"program": id, "exit": null, "signal": "HUP", "why": why});
+        finish(&session, id, last, (ended, outputs)).await;
+    }
+}
+
+/// Never, but for a language server.
+async fn silence(spoke: Option<&AtomicBool>) {
+    match spoke {
+        Some(spoke) => language::silence(spoke).await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn finish(
     session: &Arc<Session>,
     id: u32,
-    exit: &Exit,
+    last: Value,
     (ended, outputs): (watch::Sender<bool>, [JoinHandle<()>; 2]),
 ) {
     // They are gone already when nobody listens.
@@ -126,9 +215,9 @@ async fn finish(
     for output in outputs {
         let _ = output.await;
     }
-    session.programs.lock().1.remove(&id);
+    session.programs.lock().running.remove(&id);
     // Nobody is left to be told when this fails.
-    let _ = session.output.notify("program.exit", exit.told(json!({"program": id}))).await;
+    let _ = session.output.notify("program.exit", last).await;
 }
 
 async fn show(
@@ -156,7 +245,7 @@ async fn show(
 }
 
 async fn feed(mut stdin: ChildStdin, mut fed: mpsc::UnboundedReceiver<Fed>) {
-    while let Some((bytes, _room)) = fed.recv().await {
+    while let Some((bytes, _room, _own)) = fed.recv().await {
         if stdin.write_all(&bytes).await.is_err() {
             return;
         }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a workspace, and nothing an install.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use super::catalogue::{EditorPage, Listed};
+use super::language::LanguageServer;
 use super::progress::InstallEvent;
 use super::source::Unread;
 
@@ -46,6 +48,8 @@ pub struct InstalledEnvironment {
     pub ready: Option<String>,
     /// It can be started before it is known whose it is, and told then.
     pub warm: bool,
+    /// What a light editor may start, by name.
+    pub language_servers: BTreeMap<String, LanguageServer>,
     /// What a waiting, unclaimed one costs, bytes.
     pub memory_hint: u64,
 }

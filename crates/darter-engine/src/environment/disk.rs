@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use super::contract::InstalledEnvironment;
 use super::image::System;
-use super::recipe::{Editor, Language, Memory};
+use super::language::LanguageServer;
+use super::recipe::{Editor, Memory};
 use super::source::Kit;
 
 /// What sandboxes see at `/env`.
@@ -61,7 +62,8 @@ pub struct About {
     pub editor_layer: Layer,
     pub path: Vec<String>,
     pub variables: BTreeMap<String, String>,
-    pub languages: BTreeMap<String, Language>,
+    #[serde(default)]
+    pub language_servers: BTreeMap<String, LanguageServer>,
     pub memory: Memory,
     /// The image that it stands on, its own or one that it extends; absent: this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,7 +86,7 @@ impl About {
             editor_layer,
             path: Vec::new(),
             variables: BTreeMap::new(),
-            languages: BTreeMap::new(),
+            language_servers: BTreeMap::new(),
             memory: chain.last()?.recipe.memory,
             system: None,
             bytes: 0,
@@ -93,7 +95,7 @@ impl About {
         for kit in chain {
             about.path.splice(0..0, kit.recipe.path.iter().cloned());
             about.variables.extend(kit.recipe.variables.clone());
-            about.languages.extend(kit.recipe.languages.clone());
+            about.language_servers.extend(kit.recipe.language_servers.clone());
         }
         Some(about)
     }
@@ -126,6 +128,7 @@ impl About {
             descriptor: Some(self.editor.descriptor),
             ready: self.editor.ready.clone(),
             warm: self.editor.warm,
+            language_servers: self.language_servers.clone(),
             memory_hint: u64::from(self.memory.idle) << 20,
         })
     }

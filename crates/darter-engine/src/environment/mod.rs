@@ -10,6 +10,7 @@ mod disk;
 mod host;
 mod image;
 mod install;
+mod language;
 mod patch;
 mod progress;
 mod recipe;
@@ -20,8 +21,9 @@ pub(crate) use image::hostile;
 
 pub use catalogue::{Catalogue, EditorPage, Listed, PageContent, State};
 pub use contract::*;
+pub use language::LanguageServer;
 pub use progress::{InstallEvent, InstallState};
-pub use recipe::{Language, Memory, Prerendered, Words};
+pub use recipe::{Memory, Prerendered, Words};
 pub use source::Unread;
 
 use darter_sandbox::{Bind, LauncherClient};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contract::EditorKind;
 use super::image::Origin;
+use super::language::{self, LanguageServer};
 use crate::local::runtime::Download;
 
 /// A recipe as it is written.
@@ -54,8 +55,9 @@ pub struct Recipe {
     /// Of every program inside.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
-    #[serde(default)]
-    pub languages: BTreeMap<String, Language>,
+    /// What light editors may start, by name.
+    #[serde(default, rename = "language-server")]
+    pub language_servers: BTreeMap<String, LanguageServer>,
     #[serde(default)]
     pub memory: Memory,
 }
@@ -176,16 +178,6 @@ fn descriptor() -> i32 {
     5
 }
 
-/// A language server that light editors may start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Language {
-    pub argv: Vec<String>,
-    /// The endings of its files.
-    #[serde(default)]
-    pub files: Vec<String>,
-}
-
 /// What a workspace of it takes, for planning; limits are the operator's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -232,13 +224,13 @@ impl Recipe {
         let programs = steps.chain(self.editor.iter().map(|editor| &editor.argv));
         let probes = self.editor.iter().map(|editor| &editor.probe).filter(|probe| !probe.is_empty());
         let programs = programs.chain(probes);
-        let programs = programs.chain(self.languages.values().map(|language| &language.argv));
+        let programs = programs.chain(self.language_servers.values().map(|server| &server.argv));
         for argv in programs {
             if argv.first().is_none_or(|program| !program.starts_with('/')) {
                 return Err(format!("environment.toml: {argv:?} must begin with the absolute path of a program"));
             }
         }
-        Ok(())
+        language::check(&self.language_servers).map_err(|why| format!("environment.toml: {why}"))
     }
 }
 
@@ -269,6 +261,10 @@ mod tests {
             ("[[step]]\ntitle = \"t\"\nargv = [\"sh\"]", "absolute"),
             ("[[step]]\ntitle = \"t\"\nargv = []", "absolute"),
             ("unknown = 1", "unknown"),
+            ("[language-server.x]\ntitle = \"X\"\nlanguages = [\"x\"]\nargv = [\"x\"]", "absolute"),
+            ("[language-server.x]\ntitle = \"X\"\nargv = [\"/x\"]", "languages"),
+            ("[language-server.x]\ntitle = \"X\"\nlanguages = [\"x\"]\nargv = [\"/x\"]\nshell = true", "shell"),
+            ("[language-server.\"a b\"]\ntitle = \"X\"\nlanguages = [\"x\"]\nargv = [\"/x\"]", "a b"),
             ("[image]", "layout"),
             ("[image]\nlayout = \"../x\"", "absolute"),
             ("[image]\nlayout = \"x\"\nreference = \"example.org/x\"", "layout"),

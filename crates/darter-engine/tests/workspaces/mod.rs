@@ -237,6 +237,7 @@ fn environment(root: &Path, name: &str, warm: bool) -> Arc<InstalledEnvironment>
         descriptor: None,
         ready: None,
         warm,
+        language_servers: BTreeMap::new(),
         memory_hint: 20 << 20,
     })
 }

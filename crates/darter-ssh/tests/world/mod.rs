@@ -5,6 +5,7 @@
     reason = "each test file uses a part, and ends where something is not as expected"
 )]
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -238,6 +239,7 @@ fn environment(data: &Path) -> Arc<InstalledEnvironment> {
         descriptor: None,
         ready: None,
         warm: false,
+        language_servers: BTreeMap::new(),
         memory_hint: 1 << 20,
     })
 }

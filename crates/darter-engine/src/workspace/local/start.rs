@@ -305,6 +305,7 @@ fn claim(bundle: &WorkspaceBundle, unit: &Unit) -> serde_json::Value {
         "hostname": bundle.hostname,
         "variables": bundle.variables,
         "shell": unit.environment.shell(),
+        "language_servers": unit.environment.language_servers,
         "addresses": {"proxy": bundle.port_address},
     });
     if bundle.depth == Depth::Full {
