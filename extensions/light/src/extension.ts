@@ -1,8 +1,10 @@
-//! The web extension of light workspaces: terminals, search and git over the session. Files are the page's (page.ts).
+//! The web extension of light workspaces: terminals, search, git and language servers over the session. Files are the
+//! page's (page.ts).
 //! It must leave alone what a full editor does: it is only ever listed in light pages.
 
 import * as vscode from "vscode";
 import { Git } from "./git.ts";
+import { Languages } from "./languages.ts";
 import { Programs } from "./programs.ts";
 import { FileSearch, TextSearch } from "./search.ts";
 import { Session } from "./session.ts";
@@ -35,6 +37,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     git,
   );
   await Promise.all([terminals.restore(), git.start()]);
+  context.subscriptions.push(new Languages(session, programs, folder, context.extensionUri));
 }
 
 /** Workers are made from blobs; their address is not the page's, but their origin is. */

@@ -4,11 +4,11 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import * as editor from '../lib/editors.mjs'
-import { Server, sleep, until } from '../lib/server.mjs'
+import { Server, pythonIndex, sleep, until } from '../lib/server.mjs'
 import { Workspace } from '../lib/workspace.mjs'
 
 const PICTURES = join(import.meta.dirname, '../results')
-const ENV = { DARTER_ENGINE_ENVIRONMENTS: 'vscode' }
+const ENV = { DARTER_ENGINE_ENVIRONMENTS: 'vscode', ...pythonIndex() }
 // A tab that is open while its server is killed leaves cut connections behind.
 const EXPECT = [/interrupted/i, /left over|leftover|swept/i, /the grace is over/]
 const UNSAVED = 'nobody has saved this'
