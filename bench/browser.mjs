@@ -1,8 +1,12 @@
 // What a person waits for: from the click that makes a workspace until VS Code shows its files, in Chromium on the same
-// machine as the server. A context of its own has a cold cache; the second workspace in it finds the editor's files there.
-// From the third on a browser may find what it has compiled, too, when the pages before have stayed: that is the warm one.
+// machine as the server. A profile of its own, on the disk as a person's, has a cold cache; the second workspace in it finds
+// the editor's files there. From the third on it finds what it has compiled, too, when the pages before have stayed: that
+// is the warm one. (A browser without a profile keeps no compiled code at all.)
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { now } from './server.mjs'
 
 // The end-to-end tests bring the driver.
@@ -19,8 +23,15 @@ const STAY = 4_000
 /** A new home is empty until VS Code's server has put its own folder into it. */
 const TREE = { full: '[role=treeitem]', light: '[role=tree]' }
 
-export async function launch() {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS, headless: true })
+/** A browser with a profile of its own, which goes with it. */
+async function launch() {
+  const profile = mkdtempSync(join(tmpdir(), 'darter-bench-profile-'))
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS, headless: true,
+    viewport: { width: 1280, height: 800 }, permissions: [],
+  })
+  context.once('close', () => rmSync(profile, { recursive: true, force: true, maxRetries: 3 }))
+  return context
 }
 
 /** Gives the account a password, so that it can sign in as a person does. */
@@ -34,8 +45,8 @@ export async function withPassword(server, name) {
   if (!answer.ok) throw new Error(`password reset: ${answer.status} ${await answer.text()}`)
 }
 
-async function signedIn(browser, server, name) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, permissions: [] })
+async function signedIn(server, name) {
+  const context = await launch()
   const page = await context.newPage()
   page.setDefaultTimeout(PATIENCE)
   await page.goto(`http://darter.localhost:${server.port}/sign-in`)
@@ -70,19 +81,17 @@ async function click(context, page, server, depth) {
 
 /** Cold, second and warm times of so many browsers. */
 export async function clicks(server, name, depth, count, settle) {
-  const browser = await launch()
   const took = { cold: [], second: [], warm: [] }
-  try {
-    for (let turn = 0; turn < count; turn++) {
-      const { context, page } = await signedIn(browser, server, name)
+  for (let turn = 0; turn < count; turn++) {
+    const { context, page } = await signedIn(server, name)
+    try {
       for (const cache of Object.keys(took)) {
         await settle()
         took[cache].push(await click(context, page, server, depth))
       }
+    } finally {
       await context.close()
     }
-  } finally {
-    await browser.close()
   }
   return took
 }

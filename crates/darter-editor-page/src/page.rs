@@ -67,7 +67,7 @@ const TEMPLATE: &str = r#"<!DOCTYPE html>
 <head>
 <meta charset="utf-8">
 <script nonce="{{NONCE}}">performance.mark('code/didStartRenderer');</script>
-<link rel="modulepreload" href="{{BASE}}/out/vs/code/browser/workbench/workbench.js" crossorigin>
+<link rel="preload" as="script" href="{{BASE}}/out/vs/code/browser/workbench/workbench.js" crossorigin>
 <link rel="stylesheet" href="{{BASE}}/out/vs/code/browser/workbench/workbench.css" crossorigin>
 <title>{{TITLE}}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1.0, maximum-scale=1.0, minimum-scale=1.0, user-scalable=no">
@@ -90,8 +90,8 @@ globalThis._VSCODE_WEB_PACKAGE_TTP = { createScriptURL(url) {
 } };
 performance.mark('code/willLoadWorkbenchMain');
 </script>
-<script type="module" src="{{BASE}}/out/nls.messages.js" crossorigin></script>
-<script type="module" src="{{BASE}}/out/vs/code/browser/workbench/workbench.js" crossorigin></script>
+<script src="{{BASE}}/out/nls.messages.js" crossorigin defer></script>
+<script src="{{BASE}}/out/vs/code/browser/workbench/workbench.js" crossorigin defer></script>
 </html>
 "#;
 
