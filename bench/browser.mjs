@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { now } from './server.mjs'
+import { now, sleep } from './server.mjs'
 
 // The end-to-end tests bring the driver.
 const { chromium } = createRequire(new URL('../tests/e2e/package.json', import.meta.url))('playwright-core')
@@ -57,6 +57,10 @@ async function signedIn(server, name) {
   return { context, page }
 }
 
+async function tree(editor, depth) {
+  await editor.locator(`.explorer-folders-view ${TREE[depth]}`).first().waitFor({ timeout: PATIENCE })
+}
+
 /** One workspace by the dialog; milliseconds from its last click until the file tree of its editor is there. */
 async function click(context, page, server, depth) {
   await page.goto(`http://darter.localhost:${server.port}/workspaces`)
@@ -67,7 +71,7 @@ async function click(context, page, server, depth) {
   const began = now()
   await dialog.getByRole('button', { name: 'Create', exact: false }).click()
   const editor = await opened
-  await editor.locator(`.explorer-folders-view ${TREE[depth]}`).first().waitFor({ timeout: PATIENCE })
+  await tree(editor, depth)
   const took = now() - began
   await editor.waitForTimeout(STAY)
   await editor.close()
@@ -94,4 +98,16 @@ export async function clicks(server, name, depth, count, settle) {
     }
   }
   return took
+}
+
+/** Looks at all of these workspaces, each in a tab of its own; gives what ends that. */
+export async function opened(server, name, addresses, depth, stay) {
+  const { context } = await signedIn(server, name)
+  for (const address of addresses) {
+    const editor = await context.newPage()
+    await editor.goto(address)
+    await tree(editor, depth)
+  }
+  await sleep(stay)
+  return () => context.close()
 }

@@ -1,7 +1,7 @@
 // Rows of workspaces: how soon an editor answers, from every state; what a workspace costs; many at once.
 // What is asked is VS Code's own server (`/version`) and the page, through the gateway, as a browser's request arrives.
 import { readFileSync, readdirSync } from 'node:fs'
-import { clicks, withPassword } from './browser.mjs'
+import { clicks, opened, withPassword } from './browser.mjs'
 import { spawns } from './jupyterhub.mjs'
 import { get } from './load.mjs'
 import { median, now, percentile, sleep } from './server.mjs'
@@ -52,9 +52,9 @@ async function gone(server, workspace) {
   await server.api('DELETE', `/workspaces/${workspace.id}/purge`)
 }
 
-async function state(server, workspace, wanted) {
+async function state(server, workspace, wanted, seconds) {
   await until(`${workspace.id} ${wanted}`, async () =>
-    (await server.api('GET', `/workspaces/${workspace.id}`)).observed.state === wanted)
+    (await server.api('GET', `/workspaces/${workspace.id}`)).observed.state === wanted, seconds)
 }
 
 /** New workspaces, one after the other; `settle` gives the pool time to fill between two. */
@@ -70,15 +70,18 @@ export async function creations(server, { environment, path, count, settle }) {
   return took
 }
 
+/** Freezes a second after the last word. */
+async function restSoon(server, workspace) {
+  const { revision, rest } = await server.api('GET', `/workspaces/${workspace.id}`)
+  const soon = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, /freeze/.test(key) ? 1000 : value]))
+  await server.api('PATCH', `/workspaces/${workspace.id}`, { rest: soon }, { 'if-match': `"${revision}"` })
+}
+
 /** First answers of one workspace that rests in `rest`: `frozen` or `stopped`. */
 export async function wakes(server, { rest, count }) {
   const workspace = await create(server, `wakes from ${rest}`, 'vscode')
   await answers(server, workspace, '/version', now())
-  const { revision, rest: times } = await server.api('GET', `/workspaces/${workspace.id}`)
-  if (rest === 'frozen') {
-    const soon = Object.fromEntries(Object.entries(times).map(([key, value]) => [key, /freeze/.test(key) ? 1000 : value]))
-    await server.api('PATCH', `/workspaces/${workspace.id}`, { rest: soon }, { 'if-match': `"${revision}"` })
-  }
+  if (rest === 'frozen') await restSoon(server, workspace)
   const took = []
   for (let turn = 0; turn < count; turn++) {
     if (rest === 'stopped') await server.api('POST', `/workspaces/${workspace.id}/stop`)
@@ -128,8 +131,8 @@ function attendants(server) {
   })
 }
 
-/** What a workspace costs that nobody looks at, beside four others of its kind. On a server without a pool. */
-export async function memory(server, depth) {
+/** The median of what five workspaces of a kind cost at once, `meanwhile` being done to them first (it may give what ends it). No pool. */
+async function memory(server, depth, meanwhile) {
   const before = new Set(attendants(server))
   const made = []
   for (let turn = 0; turn < 5; turn++) {
@@ -138,13 +141,24 @@ export async function memory(server, depth) {
     await state(server, workspace, 'running')
     made.push(workspace)
   }
-  await sleep(5000)
+  const end = await meanwhile(made)
   const each = attendants(server).filter((pid) => !before.has(pid))
   if (each.length !== made.length) throw new Error(`${each.length} attendants of ${made.length} workspaces`)
   const bytes = each.map((pid) => pss([pid, ...descendants(pid)]))
+  await end?.()
   for (const workspace of made) await gone(server, workspace)
   return median(bytes)
 }
+
+/** Frozen at once, and pushed out: what they still cost when nobody has been there for long. */
+async function asleep(server, workspaces) {
+  for (const workspace of workspaces) await restSoon(server, workspace)
+  for (const workspace of workspaces) await state(server, workspace, 'reclaimed', 180)
+  await sleep(3000)
+}
+
+/** Memory is only pushed out where it can go. */
+const hasSwap = () => readFileSync('/proc/swaps', 'utf8').trim().split('\n').length > 1
 
 /** `count` workspaces within a minute: how long each took until its page, and how many failed. */
 export async function rush(server, count) {
@@ -205,6 +219,14 @@ export async function withoutPool(server, { row, ms, times }) {
   row("create → JupyterLab's page, pool empty, p50", ms(median(await creations(server, jupyter))), '', '400 ms', '200 ms')
   row("create → JupyterLab's own server answers, pool empty, p50", ms(median(await creations(server, { ...jupyter, path: '/api/status' }))), '', '', '')
   const mb = (bytes) => `${(bytes / 1e6).toFixed(0)} MB`
-  row('memory (PSS) of a full workspace, no browser, one of five', mb(await memory(server, 'full')), '', '60 MB', '40 MB')
-  row('memory (PSS) of a light workspace, no browser, one of five', mb(await memory(server, 'light')), '', '20 MB', '6 MB')
+  const alone = () => sleep(5000)
+  row('memory (PSS) of a full workspace, no browser, one of five', mb(await memory(server, 'full', alone)), '', '60 MB', '40 MB')
+  row('memory (PSS) of a light workspace, no browser, one of five', mb(await memory(server, 'light', alone)), '', '20 MB', '6 MB')
+  await withPassword(server, 'bench-editors-empty')
+  for (const [depth, least, aim] of [['full', '300 MB', '250 MB'], ['light', '20 MB', '6 MB']]) {
+    const open = (made) => opened(server, 'bench-editors-empty', made.map((one) => one.addresses.editor), depth, 10_000)
+    row(`memory (PSS) of a ${depth} workspace, open in a browser, one of five`, mb(await memory(server, depth, open)), '', least, aim)
+  }
+  if (!hasSwap()) return row('memory (PSS) of a full workspace, frozen and pushed out', 'this machine has no swap', '', '25 MB', '8 MB')
+  row('memory (PSS) of a full workspace, frozen and pushed out', mb(await memory(server, 'full', (made) => asleep(server, made))), '', '25 MB', '8 MB')
 }
