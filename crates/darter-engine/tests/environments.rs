@@ -5,6 +5,7 @@
 mod harness;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ path = ["/env/more/bin"]
 
 [[step]]
 title = "using what is below"
-argv = ["/bin/sh", "-ec", "cat /env/base/lib/one > copy; ! touch /env/base/lib/new 2>/dev/null"]
+argv = ["/bin/sh", "-ec", "cat /env/base/lib/one > copy; umask 077; mkdir own; echo kept > own/file; ! touch /env/base/lib/new 2>/dev/null"]
 "#;
 
 fn recipes(config: &EngineConfig, extra: &[(&str, &str)]) {
@@ -93,6 +94,12 @@ fn an_environment_and_what_it_extends_are_installed_verified_repaired_and_remove
             let more = all.installed(&name("more")).await.unwrap();
             assert_eq!(fs::read_to_string(more.root.join("more/copy")).unwrap(), "one\n");
             assert_eq!(fs::read_to_string(more.root.join("base/lib/one")).unwrap(), "one\n");
+            let kept = fs::metadata(more.root.join("more/own/file")).unwrap();
+            assert_eq!(
+                kept.permissions().mode() & 0o777,
+                0o644,
+                "a workspace must be able to read what an install kept"
+            );
             assert!(!more.root.join("base/lib/one.map").exists());
             assert!(more.env.iter().any(|(name, value)| name == "PATH" && value.starts_with("/env/more/bin:")));
             assert!(Arc::clone(all).install(&name("base")).unwrap().is_none(), "it is there already");

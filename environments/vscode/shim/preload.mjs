@@ -45,6 +45,10 @@ async function ahead() {
 }
 
 if (Number.isInteger(descriptor)) {
+  // An import of `http` reads all its names, and Node loads a WebSocket client of its own for three of them: a tenth of the
+  // server's start. The server has another one, and its extensions run in processes of their own.
+  const http = createRequire(import.meta.url)("node:http");
+  for (const name of ["WebSocket", "CloseEvent", "MessageEvent"]) delete http[name];
   const listen = net.Server.prototype.listen;
   net.Server.prototype.listen = function (options, ...rest) {
     // Only the server's own address; what extensions listen on is theirs.

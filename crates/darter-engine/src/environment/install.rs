@@ -213,7 +213,14 @@ impl Install<'_> {
             self.phase("warm", &step.title);
             self.step(room, step).await?;
         }
-        Ok(())
+        self.share(room).await
+    }
+
+    /// Workspaces run as other accounts than the install did, and what programs write for themselves is often for their own
+    /// account only: Node's compiled code is.
+    async fn share(&self, room: &Room) -> Result<(), Failed> {
+        let argv = ["/bin/sh", "-ec", "chmod -R a+rX ."].map(str::to_owned).into();
+        self.job(room, Task::new(self.home(), argv)).await
     }
 
     fn below_tree(&self, layer: &Layer) -> PathBuf {
