@@ -199,7 +199,10 @@ impl Default for Memory {
 impl Recipe {
     /// Reads and checks a recipe.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let recipe: Self = toml::from_str(text).map_err(|error| format!("environment.toml: {error}"))?;
+        let recipe: Self = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            format!("environment.toml, line {line}: {}", error.message().replace('\n', "; "))
+        })?;
         recipe.check().map(|()| recipe)
     }
 

@@ -198,6 +198,9 @@ mod tests {
         let kit = &kits.known[&"vscode".parse().unwrap()];
         assert_eq!((kit.recipe.title.as_str(), kit.shipped), ("Ours", false));
         assert_eq!(kit.below("sub").collect::<Vec<_>>(), [("file", &b"x"[..])]);
+        let bad = kits.unread.iter().find(|unread| unread.folder == "bad").unwrap();
+        assert!(bad.why.starts_with("environments/bad/environment.toml, line 1: "), "{}", bad.why);
+        assert!(!bad.why.contains('\n'), "{}", bad.why);
         let mut unread: Vec<&str> = kits.unread.iter().map(|unread| unread.folder.as_str()).collect();
         unread.sort_unstable();
         assert_eq!(unread, ["Bad-Name", "bad"]);

@@ -27,7 +27,8 @@ pub fn list(platform: &Platform, actor: &Actor) -> Result<Page<api::Environment>
 fn tell(items: &mut Vec<api::Environment>, Unread { folder, why }: Unread) {
     let trouble = |message| Some(api::EnvironmentTrouble { code: "environment.recipe".into(), message });
     if let Some(other) = items.iter_mut().find(|one| one.name == folder) {
-        other.trouble = trouble(format!("{why}\nUntil then the one that came with the server is used."));
+        other.trouble =
+            trouble(format!("{}. Until then the one that came with the server is used.", why.trim_end_matches('.')));
         return;
     }
     items.push(api::Environment {
