@@ -75,6 +75,9 @@ fn starts_wait_their_turn_and_beyond_the_queue_they_are_told_when_to_come_again(
             let fault = start(2).await.unwrap().unwrap_err();
             assert_eq!((fault.code, fault.kind), ("workspace.queue_full", Kind::RateLimited));
             assert!(fault.retry_after.is_some());
+            // What its owner changes while it waits counts once it runs.
+            world.change(&ids[1], |bundle| bundle.rest.freeze_after_ms = 86_400_000);
+            world.engine.refresh(&ids[1]).await.unwrap();
             // Its doors are open all the while.
             let attendant = world.engine.connect(&ids[0], Door::Attendant).await.unwrap();
             let mut attendant = attendant;
@@ -86,6 +89,8 @@ fn starts_wait_their_turn_and_beyond_the_queue_they_are_told_when_to_come_again(
             .unwrap();
             first.await.unwrap().unwrap();
             second.await.unwrap().unwrap();
+            let status = world.engine.status(&ids[1]);
+            assert!(status.next.unwrap().at > status.observed.since + 80_000_000, "it has the new times");
         },
     );
 }

@@ -67,24 +67,7 @@ impl Workspaces for LocalWorkspaces {
     }
 
     async fn refresh(&self, id: &WorkspaceId) -> Result<(), Fault> {
-        let workspace = self.shared.workspace(id);
-        if workspace.lock().unit.is_none() {
-            return Ok(());
-        }
-        let bundle = self.shared.source.load(id).await?;
-        let mut inner = workspace.lock();
-        if let Some(unit) = &inner.unit {
-            unit.set_walls(&bundle.limits).map_err(|error| refused(&error))?;
-            // What takes effect with the next start stays as it is until then.
-            inner.bundle = inner.bundle.take().map(|running| crate::workspace::WorkspaceBundle {
-                limits: bundle.limits,
-                rest: bundle.rest,
-                ..running
-            });
-        }
-        drop(inner);
-        workspace.nudge.notify_one();
-        Ok(())
+        self.shared.refresh(&self.shared.workspace(id)).await
     }
 
     async fn export(&self, id: &WorkspaceId, since: Option<SnapshotIndex>) -> Result<SnapshotStream, Fault> {
@@ -138,6 +121,31 @@ impl Workspaces for LocalWorkspaces {
 }
 
 impl Shared {
+    /// Takes over what may change while a workspace runs. One that is starting takes it once its doors are open.
+    pub(super) async fn refresh(&self, workspace: &Arc<Workspace>) -> Result<(), Fault> {
+        {
+            let mut inner = workspace.lock();
+            if inner.unit.is_none() {
+                inner.stale = true;
+                return Ok(());
+            }
+        }
+        let bundle = self.source.load(&workspace.id).await?;
+        let mut inner = workspace.lock();
+        if let Some(unit) = &inner.unit {
+            unit.set_walls(&bundle.limits).map_err(|error| refused(&error))?;
+            // What takes effect with the next start stays as it is until then.
+            inner.bundle = inner.bundle.take().map(|running| crate::workspace::WorkspaceBundle {
+                limits: bundle.limits,
+                rest: bundle.rest,
+                ..running
+            });
+        }
+        drop(inner);
+        workspace.nudge.notify_one();
+        Ok(())
+    }
+
     /// Thaws what is frozen: for a person, or for as long as an answer takes.
     fn touch(self: &Arc<Self>, workspace: &Arc<Workspace>, signal: Signal) {
         let mut inner = workspace.lock();

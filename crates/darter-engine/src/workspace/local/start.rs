@@ -123,6 +123,7 @@ impl Shared {
 
 impl Attempt {
     async fn run(&mut self) -> Result<(), Failed> {
+        self.workspace.lock().stale = false;
         let bundle = self.shared.source.load(&self.workspace.id).await.map_err(Failed::Declined)?;
         let environment = self.shared.environments.installed(&bundle.environment).await.map_err(Failed::Declined)?;
         self.phases.mark("bundle");
@@ -140,6 +141,10 @@ impl Attempt {
         self.phases.mark("claim");
         let full = bundle.depth == Depth::Full;
         let errand = self.open(bundle, &unit);
+        let stale = std::mem::take(&mut self.workspace.lock().stale);
+        if stale && let Err(fault) = self.shared.refresh(&self.workspace).await {
+            tracing::warn!(workspace = %self.workspace.id, %fault, "what was changed during a start takes effect with the next one");
+        }
         if full && !errand {
             self.shared.start_editor(&self.workspace, &unit).await?;
             let patience = Duration::from_millis(self.shared.config.ready_timeout_ms);

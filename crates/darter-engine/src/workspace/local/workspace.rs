@@ -50,6 +50,8 @@ pub(super) struct Inner {
     pub(super) ran_from: Option<Instant>,
     /// It was woken up for a snapshot only, and goes back to sleep when that is done.
     pub(super) errand: bool,
+    /// Its settings were changed after the start that goes on had read them.
+    pub(super) stale: bool,
     /// A home is being put in the place of the one that is there: nobody may mount either.
     pub(super) replacing: bool,
 }
@@ -95,6 +97,7 @@ impl Workspace {
             stops: 0,
             ran_from: None,
             errand: false,
+            stale: false,
             replacing: false,
         };
         Arc::new(Self { id, inner: Mutex::new(inner), version: watch::Sender::new(0), nudge: Notify::new() })
