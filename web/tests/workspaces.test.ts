@@ -1,7 +1,7 @@
 // What is said of a workspace: reasons with their figures, refusals, names.
 import { describe, expect, it } from 'vitest';
 import type { Workspace } from '../src/lib/api';
-import { allowed, freeName, nextLine, phaseNow, refusal } from '../src/lib/workspaces';
+import { allowed, freeName, nextLine, phaseNow, refusal, troubleKind, troubleTitle } from '../src/lib/workspaces';
 import { limitFields, restFields } from '../src/lib/workspace-limits';
 import { cleaned, nameFits, sorted, steps, textOf } from '../src/lib/workspace-files';
 import { shownOf, valueOf } from '../src/lib/limits';
@@ -15,6 +15,16 @@ describe('what happens next', () => {
   });
   it('leaves a reason out that it does not know', () => {
     expect(nextLine({ state: 'stopped', at, reason: { key: 'moon_is_full', params: {} } })).toBe('Falls asleep at 14:32');
+  });
+});
+
+describe('trouble', () => {
+  const of = (code: string) => ({ code, message: 'x', last_lines: [], at: 0 });
+  it('of a workspace that runs is not called a start that failed', () => {
+    expect(troubleTitle(of('workspace.home_restored'))).toBe('Its files come from a snapshot');
+    expect(troubleKind(of('workspace.home_restored'))).toBe('warn');
+    expect(troubleTitle(of('workspace.start_failed'))).toBe('It could not be started');
+    expect(troubleKind(of('workspace.start_failed'))).toBe('error');
   });
 });
 

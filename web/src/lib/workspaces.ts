@@ -74,6 +74,13 @@ export function refusal(workspace: Workspace, action: WorkspaceAction): string {
 export const troubleText = (trouble: Trouble): string =>
   language() === 'en' ? trouble.message : known(`error.${trouble.code}`, trouble.message);
 
+/** What is over it: not everything that goes wrong keeps a workspace from starting. */
+export const troubleTitle = (trouble: Trouble): string => known(`ws.trouble_${trouble.code.replace('workspace.', '')}`, t('ws.trouble_title'));
+
+/** Red is what keeps somebody from working. */
+export const troubleKind = (trouble: Trouble): 'warn' | 'error' =>
+  ['workspace.home_restored', 'workspace.out_of_memory', 'workspace.editor_crashed', 'workspace.crashed'].includes(trouble.code) ? 'warn' : 'error';
+
 /** A name that nobody has yet: the environment's, with a number where needed. */
 export function freeName(title: string, taken: string[]): string {
   for (let n = 1; ; n += 1) {

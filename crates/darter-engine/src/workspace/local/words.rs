@@ -66,12 +66,23 @@ pub(super) fn of_start(
 
 /// A home that was missing is there again.
 pub(super) fn brought_back(made_at: Millis, at: Millis) -> Trouble {
-    let age = u64::try_from(at - made_at).unwrap_or(0) / 60_000;
+    let age = age(u64::try_from(at - made_at).unwrap_or(0) / 60_000);
     let message = format!(
         "The files of this workspace were not on this server any more and were restored from its newest snapshot, made {age} \
-         minutes before. What changed after it is lost. Ask the operator of this server what happened to its disk."
+         before. What changed after it is lost. Ask the operator of this server what happened to its disk."
     );
     trouble("workspace.home_restored", message, Vec::new(), at)
+}
+
+/// As people say it.
+fn age(minutes: u64) -> String {
+    match minutes {
+        0 => "less than a minute".into(),
+        1 => "a minute".into(),
+        2..120 => format!("{minutes} minutes"),
+        120..2_880 => format!("{} hours", minutes / 60),
+        _ => format!("{} days", minutes / 1_440),
+    }
 }
 
 /// A sandbox that ended without being told to.
@@ -132,6 +143,16 @@ pub(super) fn failed(trouble: Option<&Trouble>) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_old_a_snapshot_is_is_said_as_people_do() {
+        for (minutes, words) in
+            [(0, "less than a minute"), (1, "a minute"), (119, "119 minutes"), (120, "2 hours"), (4_320, "3 days")]
+        {
+            let message = brought_back(0, minutes * 60_000 + 5).message;
+            assert!(message.contains(&format!("made {words} before.")), "{message}");
+        }
+    }
 
     #[test]
     fn light_is_advised_only_where_there_is_a_light_depth() {

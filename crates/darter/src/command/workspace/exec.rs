@@ -69,10 +69,18 @@ impl Exec {
             (Some(code), _) => std::process::exit(code & 0xff),
             (None, signal) => {
                 let signal = signal.unwrap_or_default();
-                Err(Failure::new(Exit::Failed, format!("The program was ended by the signal {signal}.")))
+                Err(Failure::new(Exit::Failed, ended_by(&signal)))
             }
         }
     }
+}
+
+fn ended_by(signal: &str) -> String {
+    let why = match signal {
+        "KILL" => " Mostly the workspace's memory was full then: `darter ws show` says so.",
+        _ => "",
+    };
+    format!("The program was ended by the signal {signal}.{why}")
 }
 
 fn lost(error: impl std::fmt::Display) -> Failure {
