@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { audit } from '../lib/axe.mjs'
-import { open } from '../lib/browser.mjs'
+import { open, openWithoutCookies } from '../lib/browser.mjs'
 import { givePassword, settled, signIn } from '../lib/scene.mjs'
 import { Server, pythonIndex, until } from '../lib/server.mjs'
 
@@ -21,7 +21,7 @@ let work
 let at
 
 before(async () => {
-  server = await Server.start({ data: Server.newData({ environments: true }), env: ENV })
+  server = await Server.start({ data: Server.newData({ environments: true }), env: ENV, expect: [/a home was missing and was made of its newest snapshot/] })
   server.operator('ada')
   await givePassword(server, 'ada')
   await server.installed(['vscode'])
@@ -198,6 +198,38 @@ test('an SSH key opens the workspace, and nothing any more once it is removed', 
   await press('Remove')
   await says('No SSH keys')
   assert.match(ssh(1), /no SSH key yet/)
+})
+
+test('a browser that keeps no cookies of workspaces is told so, and led back', async () => {
+  const { page, close } = await openWithoutCookies('[*.]darter-apps.localhost')
+  try {
+    await signIn(page, server)
+    await page.goto(work.addresses.editor)
+    await page.getByRole('heading', { name: 'Cookies are switched off' }).waitFor()
+    assert.deepEqual(await audit(page), [])
+    await page.getByRole('link', { name: 'Open the console' }).click()
+    await page.getByRole('heading', { name: 'Thesis' }).waitFor()
+  } finally {
+    await close()
+  }
+})
+
+test('a home that is gone from the disk comes back from its newest snapshot, and who it was is told', async () => {
+  await write('kept.txt', 'kept\n')
+  const { id: snapshot } = await server.api('POST', `/workspaces/${work.id}/snapshots`, { label: 'last' })
+  await write('kept.txt', 'later\n')
+  await server.api('POST', `/workspaces/${work.id}/stop`)
+  rmSync(join(server.data, 'workspaces', work.id), { recursive: true })
+  await server.api('POST', `/workspaces/${work.id}/start`)
+  await until('it runs', async () => (await server.api('GET', `/workspaces/${work.id}`)).observed.state === 'running')
+  assert.equal(await read('kept.txt'), 'kept\n')
+  const { observed } = await server.api('GET', `/workspaces/${work.id}`)
+  assert.equal(observed.trouble.code, 'workspace.home_restored')
+  const rows = (await server.api('GET', '/audit')).items.filter(({ object, operation }) => object === work.id && operation === 'snapshot.restore')
+  assert.deepEqual([rows[0].actor, rows[0].details], ['', { snapshot, why: 'home_missing' }])
+  await page.goto(at)
+  await says('Its files come from a snapshot')
+  await accessible('a home that was restored')
 })
 
 test('each page of a workspace is accessible with something on it', async () => {
