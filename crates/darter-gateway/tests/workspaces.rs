@@ -44,6 +44,8 @@ struct World {
     in_use: Arc<AtomicUsize>,
     queued: Mutex<bool>,
     refused: Mutex<Option<Fault>>,
+    resting: AtomicBool,
+    looked: AtomicUsize,
     signed_out: Mutex<bool>,
     closed: Mutex<bool>,
     file: Mutex<PathBuf>,
@@ -94,6 +96,10 @@ impl Front for Editor {
 
     fn is_input(&self, path: &str) -> bool {
         path.ends_with("/channels")
+    }
+
+    fn can_wait(&self, path: &str) -> bool {
+        path.starts_with("/room/")
     }
 }
 
@@ -183,6 +189,11 @@ impl Doors for World {
     fn touch(&self, _id: &WorkspaceId, signal: Signal) {
         self.inputs.fetch_add(usize::from(signal == Signal::Input), Ordering::SeqCst);
         self.spoken.fetch_add(usize::from(signal == Signal::Spoke), Ordering::SeqCst);
+    }
+
+    fn rests(&self, _id: &WorkspaceId) -> bool {
+        self.looked.fetch_add(1, Ordering::SeqCst);
+        self.resting.load(Ordering::SeqCst)
     }
 
     async fn status(&self, _id: &WorkspaceId) -> Result<String, Fault> {
@@ -356,6 +367,31 @@ async fn a_websocket_passes_bytes_counts_as_in_use_and_tells_typing_apart() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn what_pages_tell_each_other_by_themselves_wakes_nobody_and_waits_for_who_does() {
+    let (house, world) = house().await;
+    world.resting.store(true, Ordering::SeqCst);
+    let mut stream = house.connect().await;
+    let request = format!("GET /room/notebook HTTP/1.1\r\nHost: {HOST}\r\n{STAYS}{OWN}{UPGRADE}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    soon(async {
+        while world.looked.load(Ordering::SeqCst) < 3 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(world.in_use.load(Ordering::SeqCst), 0, "nothing was connected, and so nothing woken");
+    world.resting.store(false, Ordering::SeqCst);
+    assert_eq!(soon(Answer::read_head(&mut stream)).await.status, 101);
+    let said = "who is here, and where their cursor is";
+    let frame = [&[0x82, 0x80 | u8::try_from(said.len()).unwrap(), 0, 0, 0, 0], said.as_bytes()].concat();
+    stream.write_all(&frame).await.unwrap();
+    let mut back = vec![0; frame.len()];
+    soon(stream.read_exact(&mut back)).await.unwrap();
+    assert_eq!(back, frame);
+    assert_eq!(world.spoken.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

@@ -66,7 +66,12 @@ export async function notebook(page, source, result) {
   await card.click()
   // JupyterLab drops what is run before its kernel is connected. The circle beside the notebook says "idle" also then.
   await page.locator('#jp-bottom-panel, #jp-main-statusbar').getByText(/\| Idle$/).first().waitFor({ timeout: PATIENCE })
-  await page.locator('.jp-Notebook .jp-Cell .cm-content').first().click()
+  await run(page, source, result)
+}
+
+/** Runs `source` in the last cell until `result` shows. */
+export async function run(page, source, result) {
+  await page.locator('.jp-Notebook .jp-Cell .cm-content').last().click()
   await page.keyboard.type(source)
   await page.keyboard.press('Shift+Enter')
   await page.locator('.jp-OutputArea-output', { hasText: result }).first().waitFor({ timeout: PATIENCE })

@@ -176,3 +176,29 @@ test('a cell of a notebook is run in JupyterLab, and its notebook is there after
   assert.match(await read('Untitled.ipynb'), /6 \* 7/)
   work = before
 })
+
+test('an open notebook that nobody touches lets its workspace rest, and a click keeps it or wakes it', async () => {
+  const before = work
+  work = await server.api('POST', '/workspaces', { name: 'Idle', environment: 'jupyter' })
+  await inState('running')
+  await server.api('PATCH', `/workspaces/${work.id}`, { rest: { ...work.rest, freeze_after_ms: 10_000, freeze_open_after_ms: 10_000 } })
+  const lab = await enter()
+  await editor.notebook(lab, 'print(6 * 7)', '42')
+  const rest = lab.locator('#darter-rest a')
+  await rest.filter({ hasText: /Sleeps at .* · keep 2 h/ }).click()
+  await rest.filter({ hasText: /Awake until/ }).click()
+  await rest.filter({ hasText: /Sleeps at/ }).waitFor()
+  await inState('frozen', 'reclaimed')
+  const since = async () => (await server.api('GET', `/workspaces/${work.id}`)).observed.since
+  // Pages of Jupyter speak every few seconds, and connect anew after thirty of silence.
+  let slept = await since()
+  await until('it has rested for longer than that', async () => {
+    const now = await since()
+    const long = Date.now() - now > 45_000 && now === slept
+    slept = now
+    return long
+  }, 150)
+  await editor.run(lab, 'print(7 * 7)', '49')
+  await place.close()
+  work = before
+})

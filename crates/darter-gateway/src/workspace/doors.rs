@@ -50,6 +50,10 @@ pub trait Front: Send + Sync + 'static {
     fn is_input(&self, _path: &str) -> bool {
         false
     }
+    /// Do pages talk over a WebSocket at this path by themselves, and can that wait until somebody does something?
+    fn can_wait(&self, _path: &str) -> bool {
+        false
+    }
     /// Messages over its WebSockets that are no longer than this only keep them alive, as long as they are not compressed.
     fn keep_alive(&self) -> Option<u64> {
         None
@@ -156,6 +160,10 @@ pub trait Doors: Send + Sync + 'static {
     /// Somebody did something.
     fn touch(&self, id: &WorkspaceId, signal: Signal);
     /// What the workspace's own page may know of it, as JSON: state, what happens next, when, why.
+    /// Is it frozen, with all that it has connected?
+    fn rests(&self, _id: &WorkspaceId) -> bool {
+        false
+    }
     async fn status(&self, id: &WorkspaceId) -> Result<String, Fault>;
     /// Keeps it awake for so many minutes.
     async fn keep(&self, id: &WorkspaceId, minutes: u32) -> Result<String, Fault>;

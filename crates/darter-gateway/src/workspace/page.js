@@ -35,15 +35,24 @@
       }
   const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '')
 
+  /** Whoever did something just now is there. */
+  const THERE = 5_000
+  /** JupyterLab asks once more after its page was hidden, some things only each minute. */
+  const AHEAD = 90_000
+  const shown = Object.getOwnPropertyDescriptor(Document.prototype, 'visibilityState').get.bind(document)
+
   let told = -TELL_EVERY
+  let acted = -THERE
   let status
   let ahead = 0
   let item
 
   function act(event) {
-    if (!event.isTrusted || performance.now() - told < TELL_EVERY) return
-    told = performance.now()
-    const slept = status && status.observed.state !== 'running'
+    if (!event.isTrusted) return
+    const slept = dozes() || (status && status.observed.state !== 'running')
+    acted = performance.now()
+    if (acted - told < TELL_EVERY) return
+    told = acted
     fetch('/.darter/activity', { method: 'POST', keepalive: true }).then(() => slept && look(), () => {})
   }
 
@@ -59,6 +68,26 @@
     }
   }
 
+  const rests = () => ['frozen', 'reclaimed'].includes(status.observed.state)
+
+  /** It rests, or is about to, and nobody does anything here. */
+  function dozes() {
+    if (!status || performance.now() - acted < THERE) return false
+    return rests() || Boolean(status.next) && Date.now() + ahead > status.next.at - AHEAD
+  }
+
+  /** JupyterLab asks its server again and again while its page is shown, and would wake it each time. A page of a workspace
+   * at rest is as good as hidden: until somebody does something nothing changes there. */
+  function letRest() {
+    let dozing = false
+    Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => (dozing ? 'hidden' : shown()) })
+    setInterval(() => {
+      if (dozing === dozes()) return
+      dozing = !dozing
+      document.dispatchEvent(new Event('visibilitychange'))
+    }, 1_000)
+  }
+
   const time = (at) => new Date(at - ahead).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })
 
   function span(ms) {
@@ -72,8 +101,7 @@
       return [say(words.changed, { depth: words[status.depth] }), '', () => location.reload()]
     }
     const keep = (minutes) => () => look(`/.darter/keep?minutes=${minutes}`, { method: 'POST' })
-    const asleep = ['frozen', 'reclaimed'].includes(status.observed.state)
-    if (asleep) return [words.asleep, words.touch, keep(KEEP_MINUTES)]
+    if (rests()) return [words.asleep, words.touch, keep(KEEP_MINUTES)]
     const { next } = status
     if (!next || !words[next.state]) return undefined
     const at = time(next.at)
@@ -112,10 +140,11 @@
   }
 
   for (const event of ['keydown', 'pointerdown', 'wheel']) addEventListener(event, act, { capture: true, passive: true })
-  const seen = () => document.visibilityState === 'visible' && look()
+  const seen = () => shown() === 'visible' && look()
   document.addEventListener('visibilitychange', seen)
   setInterval(seen, LOOK_EVERY)
   // The editor's status bar comes when it comes, and may be hidden and shown again.
   setInterval(() => item?.isConnected || show(), 1_000)
   addEventListener('load', seen)
+  if (!depth) letRest()
 })()

@@ -9,6 +9,7 @@ use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use darter_core::WorkspaceId;
 use darter_core::workspace::Door;
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_EXTENSIONS, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
@@ -31,6 +32,8 @@ use crate::server::Inner;
 
 /// How long a program inside may take until its answer begins. An editor that is starting counts, too.
 const HEAD_DEADLINE: Duration = Duration::from_secs(120);
+/// Between two looks at a workspace at rest, from memory.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The longest head that is read from inside.
 const MAX_HEAD: usize = 64 << 10;
 
@@ -54,8 +57,11 @@ pub(super) async fn forward(
     way: Way<'_>,
     (mut request, upgrade): (Request<Incoming>, Option<Upgrade>),
 ) -> Result<Response<ReplyBody>, Problem> {
-    let connection = inner.doors.connect(&way.route.id, way.door).await?;
     let path = request.uri().path().to_owned();
+    if way.door == Door::Editor && upgrade.is_some() && way.route.front.can_wait(&path) {
+        until_awake(inner, &way.route.id).await;
+    }
+    let connection = inner.doors.connect(&way.route.id, way.door).await?;
     prepare(&mut request, context, &way, upgrade.is_some())?;
     let tls = matches!(way.door, Door::Port(port) if inner.doors.wants_tls(&way.route.id, port));
     let (mut reply, lease) = exchange(inner, connection, request, (way.door, tls)).await?;
@@ -68,6 +74,16 @@ pub(super) async fn forward(
         }
         Some(_) | None if reply.status() == StatusCode::SWITCHING_PROTOCOLS => Err(broken(way.door)),
         Some(_) | None => Ok(reply.map(|body| held(body, lease))),
+    }
+}
+
+/// What a page connects again by itself wakes nobody: it is there when somebody does something.
+async fn until_awake(inner: &Inner, id: &WorkspaceId) {
+    while inner.doors.rests(id) {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = inner.stopping.cancelled() => return,
+        }
     }
 }
 

@@ -47,6 +47,7 @@ impl Talk {
     pub(super) fn of(way: &Way<'_>, path: &str) -> Option<Self> {
         let quiet = match way.door {
             Door::Port(_) => return None,
+            Door::Editor if way.route.front.can_wait(path) => return None,
             Door::Editor => way.route.front.keep_alive().unwrap_or_default(),
             // The light editor's page never speaks by itself.
             Door::Attendant => 0,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use darter_core::workspace::Door;
+use darter_core::workspace::lifecycle::State;
 use darter_core::workspace::port::{Protocol, Visibility};
 use darter_core::{Fault, WorkspaceId};
 use darter_engine::workspace::Signal as Sign;
@@ -109,6 +110,10 @@ impl Doors for Entrance {
             // Its connection says as much.
             Signal::Seen => {}
         }
+    }
+
+    fn rests(&self, id: &WorkspaceId) -> bool {
+        matches!(self.platform.workspaces.engine.status(id).observed.state, State::Frozen | State::Reclaimed)
     }
 
     async fn status(&self, id: &WorkspaceId) -> Result<String, Fault> {

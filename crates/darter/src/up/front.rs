@@ -198,11 +198,21 @@ impl Front for Editor {
     fn is_input(&self, path: &str) -> bool {
         matches!(self.build.page, Source::Prerendered { .. }) && is_typed(path)
     }
+
+    fn can_wait(&self, path: &str) -> bool {
+        matches!(self.build.page, Source::Prerendered { .. }) && is_room(path)
+    }
 }
 
 /// A kernel's channels and a terminal of Jupyter carry what somebody types; all else talks by itself.
 fn is_typed(path: &str) -> bool {
     path.ends_with("/channels") || path.starts_with("/terminals/websocket/")
+}
+
+/// Where pages of Jupyter tell each other who is there, every few seconds, and what was typed, of which its person's key
+/// tells already.
+fn is_room(path: &str) -> bool {
+    path.starts_with("/api/collaboration/room/")
 }
 
 /// The folder that an address names: absolute, and plain enough to be shown as a path.
@@ -254,5 +264,9 @@ impl Front for Whole {
 
     fn is_input(&self, path: &str) -> bool {
         is_typed(path)
+    }
+
+    fn can_wait(&self, path: &str) -> bool {
+        is_room(path)
     }
 }
