@@ -132,6 +132,24 @@ mod tests {
     }
 
     #[test]
+    fn a_process_group_that_is_left_aside_has_no_jobs_however_busy() {
+        use std::os::unix::process::CommandExt;
+        let busy = ["-c", "while :; do :; done"];
+        let mut child = std::process::Command::new("/bin/sh").args(busy).process_group(0).spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let (mut all, mut others) = (Jobs::default(), Jobs::default());
+        let holds = |jobs: &[Job]| jobs.iter().any(|job| job.pid == pid);
+        loop {
+            assert!(!holds(&others.look(&BTreeSet::from([pid]))));
+            if holds(&all.look(&BTreeSet::new())) {
+                break;
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
     fn a_job_is_what_used_the_processor_since_the_last_look() {
         let mut jobs = Jobs::default();
         assert!(jobs.compare(vec![process(1, 1, 500), process(2, 1, 0)], None).is_empty());

@@ -217,5 +217,27 @@ mod tests {
         let installed = newest(host.path(), &name, Some(&old)).unwrap().unwrap().installed(host.path()).unwrap();
         assert_eq!(installed.root, host.path().join("vscode/old/env"));
         assert!(installed.env.iter().any(|(name, value)| name == "PATH" && value.starts_with("/env/vscode/bin:")));
+        assert!(installed.language_servers["typescript"].argv[0].starts_with("/env/vscode/"));
+    }
+
+    #[test]
+    fn language_servers_are_inherited_and_replaced_by_name_and_an_older_install_has_none() {
+        let host = tempfile::tempdir().unwrap();
+        let own = |name: &str, title: &str| {
+            format!("[language-server.{name}]\ntitle = \"{title}\"\nlanguages = [\"x\"]\nargv = [\"/env/own/x\"]\n")
+        };
+        let recipe = "title = \"T\"\ndescription = \"D\"\nextends = \"vscode\"\n";
+        fs::create_dir(host.path().join("own")).unwrap();
+        let text = format!("{recipe}{}{}", own("python", "Ours"), own("ruby", "Ruby"));
+        fs::write(host.path().join("own/environment.toml"), text).unwrap();
+        let kits = super::super::source::Kits::load(host.path());
+        let chain = kits.chain(&"own".parse().unwrap()).unwrap();
+        let layers = ["vscode", "own"].map(|name| Layer { name: name.parse().unwrap(), digest: "1".into() });
+        let about = About::describe(&chain, &layers).unwrap();
+        let title = |name: &str| about.language_servers[name].title.as_str();
+        assert_eq!([title("python"), title("ruby"), title("clangd")], ["Ours", "Ruby", "C/C++"]);
+        let mut written = serde_json::to_value(&about).unwrap();
+        written.as_object_mut().unwrap().remove("language_servers");
+        assert!(serde_json::from_value::<About>(written).unwrap().language_servers.is_empty());
     }
 }
