@@ -44,7 +44,7 @@ export class Life {
   readonly ended: Promise<End>;
   private readonly around: Around;
   private readonly reader: Reader;
-  private client: LanguageClient | undefined;
+  private client: Client | undefined;
   private program: number | undefined;
   private words = new Uint8Array();
   private end: (end: End) => void = () => {};
@@ -94,6 +94,7 @@ export class Life {
 
   private over(why: string | undefined, last?: any): void {
     this.program = undefined;
+    if (this.client) this.client.over = true;
     this.reader.close();
     const words = new TextDecoder().decode(this.words).trim();
     this.end({ why, exit: last?.exit ?? undefined, signal: last?.signal ?? undefined, words });
@@ -109,6 +110,7 @@ export class Life {
 }
 
 class Client extends LanguageClient {
+  over = false;
   private readonly folder: vscode.Uri;
 
   constructor(server: Server, around: Around, transports: { reader: Reader; writer: Writer }) {
@@ -141,9 +143,9 @@ class Client extends LanguageClient {
     params.rootUri = this.folder.with({ scheme: "file", authority: "" }).toString();
   }
 
-  /** The status bar says what is wrong, and once. */
+  /** What fails because the server has ended is told as its end, in the status bar and once. */
   override error(message: string, data?: any): void {
-    super.error(message, data, false);
+    if (!this.over) super.error(data instanceof Error ? `${message} ${data.message}` : message, undefined, false);
   }
 
   /** Servers tell much of what they do, at every key. */

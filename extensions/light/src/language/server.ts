@@ -79,12 +79,13 @@ export class Supervisor implements vscode.Disposable {
   }
 
   private ended(life: Life, end: End, lived: number): void {
-    if (end.words) this.around.channel.warn(end.words);
     if (this.life !== life) return;
+    if (end.words) this.around.channel.warn(end.words);
     this.life = undefined;
     if (end.why === "idle") return this.show("asleep");
     // The session comes back by itself, and the question waits for it.
     if (end.why === "lost") return void this.start();
+    this.around.channel.warn(words(end));
     const pause = this.restarts.next(lived);
     if (pause === undefined) return this.fail(words(end));
     this.show("starting");
@@ -93,8 +94,8 @@ export class Supervisor implements vscode.Disposable {
 
   private fail(reason: string): void {
     this.reason = reason;
-    this.around.channel.error(reason);
     this.show("failed");
+    this.around.channel.error(this.words("failed"));
   }
 
   private show(state: State): void {
