@@ -18,6 +18,7 @@ let server
 let work
 let place
 let page
+let loaded = 0
 
 before(async () => {
   mkdirSync(PICTURES, { recursive: true })
@@ -28,6 +29,7 @@ before(async () => {
   for (const [name, text] of Object.entries(FILES)) await work.write(name, text)
   place = await work.enter()
   page = place.page
+  page.on('request', (request) => (loaded += request.url().endsWith('/language.js')))
   await editor.opened(page, 'shop.ts')
 })
 after(async () => {
@@ -46,12 +48,12 @@ async function problem(text) {
 }
 
 test('nothing runs before a file is opened; then what is wrong with it is among the problems', async () => {
-  assert(!runs('tsc --lsp'))
+  assert(!runs('tsc --lsp') && loaded === 0)
   await editor.tree(page, 'shop.ts').dblclick()
   await status('TypeScript', 'check').waitFor()
   await editor.command(page, 'Problems: Focus on Problems View')
   await problem("Type 'string' is not assignable to type 'number'")
-  assert(runs('tsc --lsp') && !runs('pyrefly') && !runs('server-main.js'))
+  assert(loaded === 1 && runs('tsc --lsp') && !runs('pyrefly') && !runs('server-main.js'))
 })
 
 test('a name says what it is, completes, and leads to where it is defined', async () => {

@@ -57,7 +57,7 @@ export const workspaces = {
   'ws.of': '{used} of {limit}',
   'ws.depth_light': 'Light',
   'ws.depth_full': 'Full',
-  'ws.depth_light_about': 'The same page over a tiny agent: files, search, terminals. A few megabytes, there at once.',
+  'ws.depth_light_about': 'The same page over a tiny agent: files, search, terminals, git, and language servers once a file needs one. A few megabytes, there at once.',
   'ws.depth_full_about': 'The editor’s own server too: every extension, debuggers, kernels.',
   'ws.kind_named': 'Named',
   'ws.kind_temporary': 'Temporary',

@@ -59,7 +59,7 @@ export const workspaces: Record<keyof typeof source, string> = {
   'ws.of': '{used} / {limit}',
   'ws.depth_light': '轻量',
   'ws.depth_full': '完整',
-  'ws.depth_light_about': '同样的界面，由小巧的代理驱动：文件、搜索、终端。只占几兆内存，立即可用。',
+  'ws.depth_light_about': '同样的界面，由小巧的代理驱动：文件、搜索、终端、git，以及打开文件时才启动的语言服务器。只占几兆内存，立即可用。',
   'ws.depth_full_about': '同时运行编辑器自身的服务：支持所有扩展、调试器和内核。',
   'ws.kind_named': '长期',
   'ws.kind_temporary': '临时',
