@@ -1,9 +1,9 @@
-//! Bundles the programs of light workspaces. The result is committed: an install needs no compiler, and a check
-//! (`npm run build && git diff --exit-code ../../environments/vscode/light`) says when it has drifted.
+//! Bundles the programs of light workspaces. The result is committed: an install needs no compiler, and
+//! `make test` says when it has drifted, by a build into another folder (`node build.mjs FOLDER`).
 import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
 
-const out = new URL("../../environments/vscode/light/", import.meta.url).pathname;
+const out = process.argv[2] ? `${process.argv[2]}/` : new URL("../../environments/vscode/light/", import.meta.url).pathname;
 const shared = { bundle: true, target: "es2022", charset: "utf8", legalComments: "none", minify: true, logLevel: "warning" };
 await mkdir(`${out}extension`, { recursive: true });
 await build({ ...shared, entryPoints: ["src/page.ts"], format: "iife", outfile: `${out}page.js` });
