@@ -86,6 +86,7 @@ impl Install<'_> {
         if room.system.is_some() {
             self.probe(&room, &about).await?;
         }
+        self.share(&room).await?;
         self.phase("record", "");
         let record = record(room.tree.clone(), build.path().join(IMAGE)).await?;
         (about.bytes, about.files) = record.size();
@@ -213,13 +214,13 @@ impl Install<'_> {
             self.phase("warm", &step.title);
             self.step(room, step).await?;
         }
-        self.share(room).await
+        Ok(())
     }
 
     /// Workspaces run as other accounts than the install did, and what programs write for themselves is often for their own
-    /// account only: Node's compiled code is.
+    /// account only: Node's compiled code is. An image need not bring more than a shell.
     async fn share(&self, room: &Room) -> Result<(), Failed> {
-        let argv = ["/bin/sh", "-ec", "chmod -R a+rX ."].map(str::to_owned).into();
+        let argv = ["/bin/sh", "-ec", "! command -v chmod >/dev/null || chmod -R a+rX ."].map(str::to_owned).into();
         self.job(room, Task::new(self.home(), argv)).await
     }
 
