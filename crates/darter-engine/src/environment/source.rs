@@ -41,9 +41,10 @@ pub struct Kit {
 impl Kit {
     fn new(name: EnvironmentName, mut files: BTreeMap<String, Vec<u8>>, folder: PathBuf) -> Result<Self, String> {
         let shipped = folder.as_os_str().is_empty();
-        let text = files.get(RECIPE).ok_or_else(|| format!("environments/{name} has no {RECIPE}"))?;
-        let text = std::str::from_utf8(text).map_err(|_| format!("environments/{name}/{RECIPE} is not UTF-8"))?;
-        let recipe = Recipe::parse(text).map_err(|why| format!("environments/{name}/{why}"))?;
+        let at = place(&folder);
+        let text = files.get(RECIPE).ok_or_else(|| format!("{at}/{name} has no {RECIPE}"))?;
+        let text = std::str::from_utf8(text).map_err(|_| format!("{at}/{name}/{RECIPE} is not UTF-8"))?;
+        let recipe = Recipe::parse(text).map_err(|why| format!("{at}/{name}/{why}"))?;
         if !shipped {
             files.extend(beside(&folder, recipe.image.as_ref().and_then(Origin::beside))?);
         }
@@ -66,6 +67,11 @@ impl Kit {
             (rest.is_empty() || rest.starts_with('/')).then_some((rest.trim_start_matches('/'), content.as_slice()))
         })
     }
+}
+
+/// The folder of recipes, as people know it: an operator's own are in the data directory.
+fn place(folder: &Path) -> &'static str {
+    if folder.as_os_str().is_empty() { "environments" } else { "recipes" }
 }
 
 /// All kits by name, and what is wrong with those that cannot be used.
@@ -109,7 +115,7 @@ impl Kits {
     fn add(&mut self, name: &str, files: Result<BTreeMap<String, Vec<u8>>, String>, folder: PathBuf) {
         let kit = name
             .parse::<EnvironmentName>()
-            .map_err(|fault| format!("environments/{name}: {}", fault.message))
+            .map_err(|fault| format!("{}/{name}: {}", place(&folder), fault.message))
             .and_then(|name| Kit::new(name, files?, folder));
         match kit {
             Ok(kit) => drop(self.known.insert(kit.name.clone(), kit)),
@@ -199,7 +205,7 @@ mod tests {
         assert_eq!((kit.recipe.title.as_str(), kit.shipped), ("Ours", false));
         assert_eq!(kit.below("sub").collect::<Vec<_>>(), [("file", &b"x"[..])]);
         let bad = kits.unread.iter().find(|unread| unread.folder == "bad").unwrap();
-        assert!(bad.why.starts_with("environments/bad/environment.toml, line 1: "), "{}", bad.why);
+        assert!(bad.why.starts_with("recipes/bad/environment.toml, line 1: "), "{}", bad.why);
         assert!(!bad.why.contains('\n'), "{}", bad.why);
         let mut unread: Vec<&str> = kits.unread.iter().map(|unread| unread.folder.as_str()).collect();
         unread.sort_unstable();
