@@ -220,6 +220,30 @@ fn an_image_is_pulled_from_a_registry_with_a_token_over_what_goes_wrong_in_passi
 }
 
 #[test]
+fn a_registry_with_a_certificate_of_its_own_is_trusted_when_the_operator_says_so() {
+    let image = Made::of(two_layers(system(&["sh", "cat"])), HERE, &[]);
+    for trusted in [true, false] {
+        let image = image.clone();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let reference = format!("localhost:{}/course@{}", listener.local_addr().unwrap().port(), image.digest);
+        let recipes = move |config: &mut EngineConfig| {
+            recipe(config, "pulled", &format!("reference = \"{reference}\""), "");
+            let file = config.data.join("own.pem");
+            fs::write(&file, images::registry::CERTIFICATE).unwrap();
+            config.certificates = trusted.then_some(file);
+        };
+        world(recipes, move |world| async move {
+            Registry::serve_with_tls(listener, &[&image]);
+            let all = world.engine.environments();
+            match trusted {
+                true => drop(installed(all, "pulled").await),
+                false => fails(all, "pulled", "environment.download", "certificate").await,
+            }
+        });
+    }
+}
+
+#[test]
 fn an_image_that_cannot_be_used_is_refused_with_its_reason_and_leaves_nothing() {
     let cases = |config: &mut EngineConfig| {
         let small = || Layer::default().file("etc/os-release", MARKER);

@@ -14,10 +14,15 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 
 use super::{INDEX, Made, OCI};
 
+/// What the registry behind TLS shows.
+pub const CERTIFICATE: &[u8] = include_bytes!("registry-cert.pem");
 const TOKEN: &str = "a-token-of-the-test";
 
 /// What goes wrong with a request.
@@ -40,6 +45,8 @@ struct State {
     /// A part of the path, how often, what.
     faults: Mutex<Vec<(String, usize, Fault)>>,
     address: String,
+    /// Nobody is asked who they are.
+    open: bool,
 }
 
 /// A registry on this machine.
@@ -57,23 +64,37 @@ impl Registry {
             account: (account.0.into(), account.1.into()),
             faults: Mutex::default(),
             address: listener.local_addr().unwrap().to_string(),
+            open: false,
         });
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let shared = Arc::clone(&shared);
-                let service = hyper::service::service_fn(move |request| {
-                    let answer = answer(&shared, &request);
-                    async move { Ok::<_, Infallible>(answer) }
-                });
-                // A cut connection is an error here, too.
-                tokio::spawn(
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
-                );
+                tokio::spawn(serve(stream, Arc::clone(&shared)));
             }
         });
         Self { state }
+    }
+
+    /// The same behind TLS, with a certificate for `localhost` that only who is told of it trusts.
+    pub fn serve_with_tls(listener: std::net::TcpListener, images: &[&Made]) {
+        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
+        let blobs = images.iter().flat_map(|image| image.blobs.clone()).collect();
+        let state = Arc::new(State { blobs, open: true, ..State::default() });
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls()));
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (acceptor, state) = (acceptor.clone(), Arc::clone(&state));
+                tokio::spawn(async move {
+                    // Whoever does not trust us ends it here.
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        serve(stream, state).await;
+                    }
+                });
+            }
+        });
     }
 
     /// Nothing goes wrong any more.
@@ -85,6 +106,23 @@ impl Registry {
     pub fn fail(&self, part: &str, times: usize, fault: Fault) {
         self.state.faults.lock().unwrap().push((part.into(), times, fault));
     }
+}
+
+fn tls() -> rustls::ServerConfig {
+    let chain = vec![CertificateDer::from_pem_slice(CERTIFICATE).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("registry-key.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    builder.with_no_client_auth().with_single_cert(chain, key).unwrap()
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, state: Arc<State>) {
+    let service = hyper::service::service_fn(move |request| {
+        let answer = answer(&state, &request);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    // A cut connection is an error here, too.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 type Answer = Response<BoxBody<Bytes, io::Error>>;
@@ -109,6 +147,7 @@ fn answer(state: &State, request: &Request<Incoming>) -> Answer {
     };
     let account = BASE64_STANDARD.encode(format!("{}:{}", state.account.0, state.account.1));
     match path {
+        "/v2/" if state.open => said(200, "{}"),
         "/v2/" => challenge(state),
         "/token" if request.uri().query().is_some_and(|query| query.contains("private")) => {
             match header("authorization") == format!("Basic {account}") {
