@@ -33,6 +33,12 @@ test('what was acknowledged before kill -9 is there after it', async () => {
   await server.stop()
 })
 
+test('a server whose log nobody reads any more still stops when it is told to', async () => {
+  const server = await Server.start()
+  server.child.stderr.destroy()
+  await server.stop()
+})
+
 test('requests in flight finish when the server is told to stop', async () => {
   const server = await Server.start()
   server.operator()

@@ -17,7 +17,9 @@ pub fn start(filter: &str) -> Result<(), Failure> {
         ))
     })?;
     let terminal = std::io::stderr().is_terminal();
-    let builder = tracing_subscriber::fmt().with_env_filter(parsed).with_writer(std::io::stderr);
+    // A log that nobody reads any more must not end the task that writes to it: complaining of it goes the same way.
+    let builder = tracing_subscriber::fmt().log_internal_errors(false);
+    let builder = builder.with_env_filter(parsed).with_writer(std::io::stderr);
     if terminal {
         builder.with_target(false).compact().init();
     } else {
