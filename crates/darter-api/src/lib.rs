@@ -6,6 +6,7 @@
 pub mod account;
 pub mod app;
 pub mod audit;
+pub mod draft;
 pub mod environment;
 pub mod error;
 pub mod function;

@@ -10,9 +10,11 @@ pub mod function;
 pub mod id;
 pub mod instance;
 pub mod limits;
+mod name;
 pub mod random;
 pub mod record;
 pub mod role;
+pub mod run;
 pub mod workspace;
 
 pub use clock::{Clock, Millis, SystemClock};

@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use darter_core::run::RunLimits;
 use darter_core::workspace::EnvironmentName;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,7 @@ pub struct EngineConfig {
     pub install: InstallConfig,
     pub language: LanguageConfig,
     pub environments: EnvironmentsConfig,
+    pub runs: RunsConfig,
 }
 
 /// Environments of workspaces.
@@ -114,6 +116,22 @@ pub struct LanguageConfig {
     pub concurrent: usize,
 }
 
+/// Runs of snippets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunsConfig {
+    /// At a time, over all accounts; 0: two for each core.
+    pub concurrent: usize,
+    /// How many may wait for their turn.
+    pub queue: usize,
+    /// What compilers have made is kept up to so many bytes.
+    pub cache_bytes: u64,
+    /// What a run gets that asks for nothing.
+    pub usual: RunLimits,
+    /// The most that one may ask for.
+    pub most: RunLimits,
+}
+
 impl Default for EngineConfig {
     fn default() -> Self {
         Self {
@@ -131,6 +149,7 @@ impl Default for EngineConfig {
             install: InstallConfig::default(),
             language: LanguageConfig::default(),
             environments: EnvironmentsConfig::default(),
+            runs: RunsConfig::default(),
         }
     }
 }
@@ -181,6 +200,20 @@ impl Default for InstallConfig {
 impl Default for LanguageConfig {
     fn default() -> Self {
         Self { memory_bytes: 1 << 30, cpu_millis: 2_000, concurrent: 32 }
+    }
+}
+
+impl Default for RunsConfig {
+    fn default() -> Self {
+        let most = RunLimits {
+            cpu_ms: 30_000,
+            wall_ms: 120_000,
+            memory_bytes: 1 << 30,
+            pids: 256,
+            disk_bytes: 256 << 20,
+            output_bytes: 4 << 20,
+        };
+        Self { concurrent: 0, queue: 1_000, cache_bytes: 128 << 20, usual: RunLimits::default(), most }
     }
 }
 
@@ -252,7 +285,22 @@ impl EngineConfig {
         }
         self.egress.validate()?;
         self.install.validate()?;
-        self.language.validate()
+        self.language.validate()?;
+        self.runs.validate()
+    }
+}
+
+impl RunsConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        if self.concurrent > 1_024 {
+            return wrong("engine.runs.concurrent", "must be 0–1024");
+        }
+        for (key, limits) in [("engine.runs.usual", &self.usual), ("engine.runs.most", &self.most)] {
+            if let Err(fault) = limits.validate() {
+                return wrong(key, fault.message);
+            }
+        }
+        Ok(())
     }
 }
 

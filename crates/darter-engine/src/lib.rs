@@ -8,6 +8,8 @@ pub mod egress;
 pub mod environment;
 pub mod hostile;
 mod local;
+pub mod run;
+mod turns;
 pub mod workspace;
 
 pub use config::EngineConfig;

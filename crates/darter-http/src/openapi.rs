@@ -16,7 +16,11 @@ use crate::routes;
 
 /// Routes of `/api/v1`, and their description.
 pub fn parts() -> (Router<Arc<Platform>>, Arc<str>) {
-    let all = OpenApiRouter::new().merge(routes::accounts()).merge(routes::apps()).merge(routes::workspaces());
+    let all = OpenApiRouter::new()
+        .merge(routes::accounts())
+        .merge(routes::apps())
+        .merge(routes::workspaces())
+        .merge(routes::runs());
     let (router, mut document) = OpenApiRouter::with_openapi(frame()).nest("/api/v1", all).split_for_parts();
     complete(&mut document);
     let text = document.to_pretty_json().unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));

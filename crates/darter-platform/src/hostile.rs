@@ -4,7 +4,7 @@
 use darter_core::SystemRandom;
 
 use crate::seal::Sealer;
-use crate::{account, app, domain, idempotency, language, page, provider, resource, run};
+use crate::{account, app, domain, draft, idempotency, language, page, provider, resource};
 
 /// An app's file. Panics when one that is accepted is not written and read again as the same.
 pub fn archive(bytes: &[u8]) {
@@ -35,5 +35,5 @@ pub fn text(bytes: &[u8]) {
     resource::hostile::names(&text);
     domain::hostile::host(&text);
     provider::hostile::way_back(&text);
-    run::hostile::request(&text);
+    draft::hostile::request(&text);
 }

@@ -13,6 +13,7 @@ mod config;
 mod credential;
 pub mod directory;
 pub mod domain;
+pub mod draft;
 pub mod environment;
 pub mod function;
 mod guess;

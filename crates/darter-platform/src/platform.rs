@@ -7,6 +7,7 @@ use darter_api::system::Wall;
 use darter_core::{Clock, Fault, Millis, Random};
 use darter_engine::Engine;
 use darter_engine::environment::Environments;
+use darter_engine::run::Runs;
 use darter_engine::workspace::Workspaces;
 use darter_store::logs::LogStore;
 use darter_store::{Store, guess, idempotency, reset, session};
@@ -41,6 +42,8 @@ pub struct Parts {
     pub workspaces: Arc<dyn Workspaces>,
     /// What workspaces start from.
     pub environments: Arc<dyn Environments>,
+    /// What runs snippets.
+    pub runs: Arc<dyn Runs>,
     pub logs: LogStore,
     pub resolver: Arc<dyn Resolver>,
     /// What `darter doctor` sees of the sandbox's walls.
@@ -59,6 +62,7 @@ pub struct Platform {
     pub apps: Apps,
     /// Workspaces and their doors.
     pub workspaces: WorkspaceSide,
+    pub(crate) runs: Arc<dyn Runs>,
     /// Work that goes on after an answer (mails, notes of use). Waited for at the end.
     pub tasks: TaskTracker,
     pub(crate) doctor: Box<dyn Fn() -> Vec<Wall> + Send + Sync>,
@@ -85,6 +89,7 @@ impl Platform {
                 (workspace::vault(&parts.data, &parts.config.snapshots)?, &master),
             ),
             apps: Apps::new(parts.logs, &master, (parts.resolver, packages), now),
+            runs: parts.runs,
             tasks: TaskTracker::new(),
             doctor: parts.doctor,
             credentials: Credentials::default(),

@@ -9,6 +9,7 @@ mod dns;
 mod engine;
 mod platform;
 mod provider;
+mod runs;
 mod workspaces;
 
 pub use browser::{Answer, Browser};
@@ -17,4 +18,5 @@ pub use dns::FakeDns;
 pub use engine::FakeEngine;
 pub use platform::TestPlatform;
 pub use provider::{FakeProvider, Lie, Signing, Stranger};
+pub use runs::FakeRuns;
 pub use workspaces::FakeWorkspaces;

@@ -73,6 +73,7 @@ impl TestPlatform {
             engine: Arc::clone(&engine) as Arc<dyn darter_engine::Engine>,
             workspaces: workspaces.clone(),
             environments: workspaces.clone(),
+            runs: Arc::new(crate::FakeRuns::default()),
             logs,
             resolver: Arc::clone(&dns) as Arc<dyn Resolver>,
             doctor: Box::new(Vec::new),

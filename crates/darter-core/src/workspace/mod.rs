@@ -9,12 +9,9 @@ pub mod pass;
 pub mod port;
 pub mod rest;
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Fault;
+use crate::name::folder_name;
 
 pub use desired::Desired;
 pub use limits::{WorkspaceLimits, WorkspaceRest};
@@ -68,55 +65,9 @@ pub enum SnapshotReason {
     Environment,
 }
 
-/// The name of an environment, which is the name of its recipe's folder: `vscode`, `jupyter`, `go-1`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct EnvironmentName(String);
-
-impl EnvironmentName {
-    /// Longest name.
-    pub const LIMIT: usize = 40;
-
-    /// The name's text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for EnvironmentName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for EnvironmentName {
-    type Err = Fault;
-
-    fn from_str(text: &str) -> Result<Self, Fault> {
-        let shaped = (1..=Self::LIMIT).contains(&text.len())
-            && text.as_bytes()[0].is_ascii_lowercase()
-            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        if shaped {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(Fault::invalid(
-            "environment.name_invalid",
-            "An environment's name has 1 to 40 lower-case letters, digits and hyphens, a letter first.",
-        ))
-    }
-}
-
-impl TryFrom<String> for EnvironmentName {
-    type Error = Fault;
-    fn try_from(text: String) -> Result<Self, Fault> {
-        text.parse()
-    }
-}
-
-impl From<EnvironmentName> for String {
-    fn from(name: EnvironmentName) -> String {
-        name.0
-    }
+folder_name! {
+    /// The name of an environment, which is the name of its recipe's folder: `vscode`, `jupyter`, `go-1`.
+    EnvironmentName, "environment.name_invalid", "An environment's name"
 }
 
 #[cfg(test)]

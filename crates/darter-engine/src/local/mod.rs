@@ -39,6 +39,7 @@ use crate::config::EngineConfig;
 use crate::contract::AppSource;
 use crate::egress;
 use crate::environment::{Catalogue, Environments, Tools};
+use crate::run::{Languages, LocalRuns};
 use app::{App, Next};
 use instance::Instance;
 use layout::Layout;
@@ -69,6 +70,7 @@ pub(crate) struct Shared {
     installs: Arc<Semaphore>,
     languages: Arc<Semaphore>,
     environments: Arc<Catalogue>,
+    runs: Arc<LocalRuns>,
     /// Something runs again: the clock may tick.
     alive: Notify,
     closing: CancellationToken,
@@ -120,6 +122,8 @@ impl LocalEngine {
         };
         let environments = Catalogue::open(tools, Arc::clone(&clock))
             .map_err(|error| failed(format!("reading the installed environments failed: {error}")))?;
+        let languages = Languages::load(&config.data.join("languages"));
+        let runs = LocalRuns::new(&config.runs, launcher.clone(), languages, runtime.binds());
         let builder = slot::Builder { launcher: launcher.clone(), runtime: runtime.clone(), run: layout.run.clone() };
         let shared = Arc::new(Shared {
             pool: Pool::start(builder, config.pool.clone()),
@@ -132,6 +136,7 @@ impl LocalEngine {
             alive: Notify::new(),
             closing: CancellationToken::new(),
             environments,
+            runs: Arc::new(runs),
             config,
             layout,
             launcher,
@@ -151,6 +156,11 @@ impl LocalEngine {
     /// The stacks of software that workspaces start from.
     pub fn environments(&self) -> &Arc<Catalogue> {
         &self.shared.environments
+    }
+
+    /// What runs snippets.
+    pub fn runs(&self) -> &Arc<LocalRuns> {
+        &self.shared.runs
     }
 
     /// Resolves when the pool of waiting runtimes is full.

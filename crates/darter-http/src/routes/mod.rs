@@ -7,6 +7,7 @@ mod audit;
 mod auth;
 mod complete;
 mod domain;
+mod draft;
 mod environment;
 mod function;
 mod invitation;
@@ -44,12 +45,17 @@ pub fn apps() -> OpenApiRouter<Arc<Platform>> {
         .merge(app::router())
         .merge(domain::router())
         .merge(function::router())
-        .merge(run::router())
+        .merge(draft::router())
         .merge(resource::router())
         .merge(logs::router())
         .merge(metrics::router())
         .merge(language::router())
         .layer(axum::middleware::from_fn(complete::to_the_end))
+}
+
+/// Runs: the languages there are, and one execution of a snippet.
+pub fn runs() -> OpenApiRouter<Arc<Platform>> {
+    OpenApiRouter::new().merge(run::router())
 }
 
 /// Workspaces and what belongs to them.

@@ -65,6 +65,7 @@ impl World {
             engine: Arc::clone(&engine) as Arc<dyn darter_engine::Engine>,
             workspaces: Arc::new(darter_platform::workspace::NoWorkspaces),
             environments: Arc::new(darter_platform::workspace::NoWorkspaces),
+            runs: Arc::new(darter_testkit::FakeRuns::default()),
             logs,
             resolver: Arc::clone(&dns) as Arc<dyn darter_platform::domain::Resolver>,
             doctor: Box::new(Vec::new),

@@ -15,6 +15,8 @@ pub fn rows() -> Vec<Row> {
     let none = || Value::Null;
     let binned: &[_] = &[("DELETE", "/workspaces/{workspace}")];
     vec![
+        row("language.list", "GET /languages", Account, none()),
+        row("run.create", "POST /runs", Account, json!({ "language": "python", "source": "print(1)" })),
         row("environment.list", "GET /environments", Account, none()),
         row("environment.get", "GET /environments/vscode", Account, none()),
         row("environment.events", "GET /environments/vscode/events", Account, none()),

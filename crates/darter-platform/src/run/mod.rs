@@ -1,8 +1,8 @@
-//! Running a draft with a chosen request, without publishing anything.
+//! Runs: one execution of a snippet. Who may start one, what it may use, and what its end is called.
 
-pub(crate) mod hostile;
-mod request;
+mod languages;
 mod start;
-mod user_token;
+mod words;
 
-pub use start::run;
+pub use languages::languages;
+pub use start::start;

@@ -1,198 +1,114 @@
-//! One run of a draft: compile, take a place in an instance that knows the draft, send the request, collect.
-//!
-//! Never publishes, works on a stopped app, and always answers: what goes wrong inside the function is a result that
-//! says so, with the logs up to there.
+//! Starting a run and waiting for its end. Nothing of it is kept: whoever goes away has ended it.
 
-use std::time::{Duration, Instant};
+use darter_api::run as api;
+use darter_core::role::TokenScope;
+use darter_core::run::{AskedLimits, RunLimits, Verdict};
+use darter_core::{AccountId, Fault};
+use darter_engine::run::{Captured, MOST_FILES, Outcome, Program, check_path};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use bytes::{Bytes, BytesMut};
-use darter_api::run::{RunRequest, RunResult};
-use darter_core::{AppId, Fault, Kind, RequestId};
-use darter_engine::FunctionCode;
-use darter_store::function;
-use darter_store::logs::{Filter, Line};
-use darter_wire::{Lease, RequestHead, WireError};
-use tokio::sync::broadcast;
+use super::words;
+use crate::{Actor, Platform};
 
-use super::request::{Prepared, prepare};
-use crate::access::Opened;
-use crate::app::app_url;
-use crate::function::compile::build_aside;
-use crate::function::not_found;
-use crate::function::phase;
-use crate::logs::show;
-use crate::{Actor, Platform, resource};
+/// Most arguments, and most bytes of all of them.
+const MOST_ARGUMENTS: usize = 100;
+const ARGUMENT_BYTES: usize = 32 << 10;
 
-/// Bytes of an answer that are shown.
-const BODY_LIMIT: usize = 1 << 20;
-/// Lines of a run's log that are shown.
-const LOG_LIMIT: usize = 1_000;
-/// Log lines come on another channel than the answer: how long the last ones may take.
-const LAST_LINES: Duration = Duration::from_millis(25);
-
-/// What came back of a request.
-struct Outcome {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Bytes,
-    truncated: bool,
+/// Runs a program to its end.
+pub async fn start(platform: &Platform, actor: &Actor, asked: api::CreateRun) -> Result<api::Run, Fault> {
+    let owner = actor.require(TokenScope::Write)?.clone();
+    let program = program(platform, owner, asked)?;
+    let (language, limits) = (program.language.clone(), program.limits);
+    let outcome = platform.runs.run(program).await?;
+    Ok(show(&language.recipe.title, language.name.to_string(), &limits, outcome))
 }
 
-/// Runs the draft, or the given source.
-pub async fn run(
-    platform: &Platform,
-    actor: &Actor,
-    (app, name): (&AppId, &str),
-    input: RunRequest,
-) -> Result<RunResult, Fault> {
-    let (draft, secret, limits) = {
-        let mut opened = Opened::read_to_edit(platform, actor, app).await?;
-        let draft = function::lookup(&mut opened.tx, app, name).await?.ok_or_else(|| not_found(name))?;
-        (draft, resource::server_secret(platform, &opened.app.app)?, opened.app.app.limits)
+fn program(platform: &Platform, owner: AccountId, asked: api::CreateRun) -> Result<Program, Fault> {
+    let language = platform.runs.languages().find(&asked.language)?.clone();
+    let files = files(asked.source, asked.files, &language.recipe.file)?;
+    let bytes: usize = asked.arguments.iter().map(String::len).sum();
+    let whole = asked.arguments.iter().all(|argument| !argument.contains('\0'));
+    if asked.arguments.len() > MOST_ARGUMENTS || bytes > ARGUMENT_BYTES || !whole {
+        let message = format!(
+            "A program takes at most {MOST_ARGUMENTS} arguments of {ARGUMENT_BYTES} bytes together, without NUL."
+        );
+        return Err(Fault::invalid("run.arguments_invalid", message));
+    }
+    let (usual, most) = platform.runs.limits();
+    let mut limits = usual.with(&wanted(&asked.limits), &most)?;
+    limits.memory_bytes = limits.memory_bytes.max(language.recipe.memory_least);
+    Ok(Program { owner, language, files, arguments: asked.arguments, stdin: asked.stdin.into_bytes(), limits })
+}
+
+fn files(source: Option<String>, files: Vec<api::RunFile>, usual: &str) -> Result<Vec<(String, Vec<u8>)>, Fault> {
+    let all = match (source, files.is_empty()) {
+        (Some(source), true) => vec![(usual.to_owned(), source)],
+        (None, false) => files.into_iter().map(|file| (file.path, file.content)).collect(),
+        (Some(_), false) => {
+            return Err(Fault::invalid("run.source_invalid", "Send either a source or files, not both."));
+        }
+        (None, true) => return Err(Fault::invalid("run.source_missing", "There is no source to run.")),
     };
-    check_body(&input, limits.request_body_bytes)?;
-    let url = app_url(platform, app);
-    let prepared = prepare(name, &input, url.split("://").nth(1).unwrap_or_default(), &secret)?;
-    let began = Instant::now();
-    let built = build_aside(name, input.source.as_deref().unwrap_or(&draft.source)).await?;
-    let mut phases = vec![phase("compile", began.elapsed())];
-    let request_id = RequestId::generate(platform.clock.now(), &*platform.random);
-    let mut tail = platform.apps.logs.subscribe(app);
-    let code = FunctionCode {
-        name: name.to_owned(),
-        version: 0,
-        code: built.code,
-        map: Some(built.map).filter(|map| !map.is_empty()),
-        methods: draft.summary.methods,
-        imports: built.imports,
-    };
-    let lease = platform.engine.draft(app, request_id.as_str(), code).await?;
-    for (name, us) in lease.start.iter().flat_map(|start| &start.phases) {
-        phases.push(phase(name, Duration::from_micros(*us)));
+    if all.len() > MOST_FILES {
+        let message = format!("A program has at most {MOST_FILES} files; this one has {}.", all.len());
+        return Err(Fault::invalid("run.file_invalid", message));
     }
-    let sent = Instant::now();
-    let limit = Duration::from_millis(limits.total_timeout_ms);
-    let body = Bytes::from(input.body.unwrap_or_default());
-    let outcome = send(&lease, (&prepared, request_id.as_str()), body, limit).await;
-    let took = sent.elapsed();
-    drop(lease);
-    phases.push(phase("run", took));
-    let logs = collect(platform, &mut tail, request_id.as_str()).await;
-    let (body, base64) = text_of(&outcome.body, outcome.truncated);
-    Ok(RunResult {
-        request_id: request_id.to_string(),
-        status: outcome.status,
-        headers: outcome.headers,
-        body,
-        base64,
-        truncated: outcome.truncated,
-        logs,
-        duration_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        phases,
-    })
-}
-
-fn check_body(input: &RunRequest, limit: u64) -> Result<(), Fault> {
-    let size = input.body.as_ref().map_or(0, String::len) as u64;
-    if size <= limit {
-        return Ok(());
-    }
-    let message = format!(
-        "The body has {size} bytes; this app takes {limit}. Raise request_body_bytes in its limits, or send less."
-    );
-    Err(Fault::new(Kind::TooLarge, "run.body_too_large", message))
-}
-
-async fn send(lease: &Lease, (prepared, id): (&Prepared, &str), body: Bytes, limit: Duration) -> Outcome {
-    let pin = format!("draft:{id}");
-    let head = RequestHead {
-        method: &prepared.method,
-        target: &prepared.target,
-        request_id: id,
-        client_ip: "127.0.0.1",
-        deadline_ms: u64::try_from(limit.as_millis()).unwrap_or(0),
-        pin: &pin,
-        headers: &prepared.headers,
-    };
-    match tokio::time::timeout(limit, receive(lease, &head, body)).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(error)) => failed(
-            502,
-            "function.failed",
-            format!("The instance ended before the answer was complete ({error}). Its log says more."),
-        ),
-        Err(_) => failed(
-            504,
-            "function.timeout",
-            format!(
-                "The function did not answer within {} ms. Look for an await that never ends, or raise total_timeout_ms.",
-                limit.as_millis()
-            ),
-        ),
-    }
-}
-
-async fn receive(lease: &Lease, head: &RequestHead<'_>, body: Bytes) -> Result<Outcome, WireError> {
-    let mut response = lease.connection.request(head, body).await?;
-    let mut kept = BytesMut::new();
-    let mut truncated = false;
-    while let Some(chunk) = response.body.chunk().await {
-        let chunk = chunk?;
-        let room = BODY_LIMIT - kept.len();
-        kept.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if chunk.len() > room {
-            truncated = true;
-            break;
+    for (at, (path, _)) in all.iter().enumerate() {
+        check_path(path)?;
+        let below = |one: &str, other: &str| {
+            one.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if all[..at].iter().any(|(other, _)| below(path, other) || below(other, path)) {
+            let message = format!("\"{path}\" is there twice, or is a file and a folder at once. Rename one of them.");
+            return Err(Fault::invalid("run.file_invalid", message));
         }
     }
-    let headers = response
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
-    Ok(Outcome { status: response.status.as_u16(), headers: headers.collect(), body: kept.freeze(), truncated })
+    if all.first().is_none_or(|(_, content)| content.trim().is_empty()) {
+        return Err(Fault::invalid("run.source_missing", "The source is empty. Write a program first."));
+    }
+    Ok(all.into_iter().map(|(path, content)| (path, content.into_bytes())).collect())
 }
 
-fn failed(status: u16, code: &str, message: String) -> Outcome {
-    let body = serde_json::json!({ "error": { "code": code, "message": message } }).to_string();
-    Outcome {
-        status,
-        headers: vec![("content-type".into(), "application/json".into())],
-        body: body.into(),
-        truncated: false,
+fn wanted(asked: &api::RunLimitsAsked) -> AskedLimits {
+    let &api::RunLimitsAsked { cpu_ms, wall_ms, memory_bytes, pids, disk_bytes, output_bytes } = asked;
+    AskedLimits { cpu_ms, wall_ms, memory_bytes, pids, disk_bytes, output_bytes }
+}
+
+fn show(title: &str, language: String, limits: &RunLimits, outcome: Outcome) -> api::Run {
+    let message = words::of(title, limits, &outcome);
+    let compilation = outcome
+        .compiled
+        .map(|compiled| api::RunCompilation { output: shown(&compiled.output), cached: compiled.cached });
+    api::Run {
+        language,
+        verdict: verdict(outcome.verdict),
+        message,
+        exit_code: outcome.code,
+        signal: outcome.signal,
+        stdout: shown(&outcome.stdout),
+        stderr: shown(&outcome.stderr),
+        compilation,
+        line: outcome.line,
+        cpu_us: outcome.cpu_us,
+        wall_us: outcome.wall_us,
+        memory_peak_bytes: outcome.memory_peak,
+        phases: outcome.phases.into_iter().map(|(name, us)| darter_api::function::Phase { name, us }).collect(),
     }
 }
 
-/// Text as it is; everything else as base64. A cut in the middle of a character is no reason for base64.
-fn text_of(body: &Bytes, truncated: bool) -> (String, bool) {
-    match std::str::from_utf8(body) {
-        Ok(text) => (text.to_owned(), false),
-        Err(error) if truncated && error.error_len().is_none() => {
-            (String::from_utf8_lossy(&body[..error.valid_up_to()]).into_owned(), false)
-        }
-        Err(_) => (BASE64.encode(body), true),
-    }
+fn shown(captured: &Captured) -> api::RunOutput {
+    api::RunOutput { text: String::from_utf8_lossy(&captured.bytes).into_owned(), cut: captured.cut }
 }
 
-async fn collect(
-    platform: &Platform,
-    tail: &mut broadcast::Receiver<std::sync::Arc<Line>>,
-    request_id: &str,
-) -> Vec<darter_api::log::LogLine> {
-    let filter = Filter { request_id: Some(request_id.to_owned()), ..Filter::default() };
-    platform.apps.logs.flush().await;
-    let mut lines = Vec::new();
-    let until = tokio::time::Instant::now() + LAST_LINES;
-    loop {
-        match tokio::time::timeout_at(until, tail.recv()).await {
-            Ok(Ok(line)) if filter.takes_line(&line) => lines.push(show(&line)),
-            Ok(Ok(_) | Err(broadcast::error::RecvError::Lagged(_))) => {}
-            Ok(Err(broadcast::error::RecvError::Closed)) | Err(_) => return lines,
-        }
-        if lines.len() >= LOG_LIMIT {
-            return lines;
-        }
+fn verdict(verdict: Verdict) -> api::RunVerdict {
+    match verdict {
+        Verdict::Ok => api::RunVerdict::Ok,
+        Verdict::CompileError => api::RunVerdict::CompileError,
+        Verdict::RuntimeError => api::RunVerdict::RuntimeError,
+        Verdict::CpuLimit => api::RunVerdict::CpuLimit,
+        Verdict::WallLimit => api::RunVerdict::WallLimit,
+        Verdict::MemoryLimit => api::RunVerdict::MemoryLimit,
+        Verdict::OutputLimit => api::RunVerdict::OutputLimit,
+        Verdict::Cancelled => api::RunVerdict::Cancelled,
     }
 }
 
@@ -200,16 +116,31 @@ async fn collect(
 mod tests {
     use super::*;
 
+    fn file(path: &str) -> api::RunFile {
+        api::RunFile { path: path.into(), content: "x".into() }
+    }
+
     #[test]
-    fn bytes_are_shown_as_text_where_they_are_text() {
-        let rows: [(&[u8], bool, (&str, bool)); 4] = [
-            (b"plain", false, ("plain", false)),
-            (b"\xff\x00", false, ("/wA=", true)),
-            ("ü".as_bytes(), false, ("ü", false)),
-            (&"aü".as_bytes()[..2], true, ("a", false)),
-        ];
-        for (bytes, truncated, (text, base64)) in rows {
-            assert_eq!(text_of(&Bytes::copy_from_slice(bytes), truncated), (text.to_owned(), base64));
+    fn a_source_is_a_file_of_the_usual_name() {
+        assert_eq!(files(Some("x".into()), Vec::new(), "main.py").unwrap(), [("main.py".into(), b"x".to_vec())]);
+    }
+
+    #[test]
+    fn what_is_no_program_is_refused_with_a_reason() {
+        let many = (0..=MOST_FILES).map(|at| file(&format!("f{at}"))).collect();
+        for (source, given, code) in [
+            (None, vec![], "run.source_missing"),
+            (Some("  \n"), vec![], "run.source_missing"),
+            (Some("x"), vec![file("a")], "run.source_invalid"),
+            (None, vec![file("../a")], "run.file_invalid"),
+            (None, vec![file("a"), file("a")], "run.file_invalid"),
+            (None, vec![file("a"), file("a/b")], "run.file_invalid"),
+            (None, vec![file("a/b"), file("a")], "run.file_invalid"),
+            (None, many, "run.file_invalid"),
+        ] {
+            let refused = files(source.map(str::to_owned), given, "main.py").unwrap_err();
+            assert_eq!(refused.code, code);
         }
+        assert!(files(None, vec![file("a"), file("ab")], "main.py").is_ok());
     }
 }

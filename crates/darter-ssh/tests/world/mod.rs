@@ -204,6 +204,7 @@ pub fn world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
             attendant: AttendantProgram { file: program.clone(), arguments: Vec::new() },
             source: residents.clone(),
             environments: Arc::new(Installed(environment.clone())),
+            runs: Arc::new(darter_testkit::FakeRuns::default()),
             clock: Arc::new(SystemClock),
             files_owner: Some((OWNER.uid, OWNER.gid)),
         })

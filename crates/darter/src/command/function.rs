@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use darter_api::draft::{RunRequest, RunResult};
 use darter_api::function::{
     CreateFunction, Diff, Function, FunctionSummary, Publish, Published, Rollback, UpdateFunction, Version,
     VersionSource,
 };
-use darter_api::run::{RunRequest, RunResult};
 use reqwest::Method;
 
 use super::Context;

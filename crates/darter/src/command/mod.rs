@@ -11,6 +11,7 @@ mod login;
 mod logs;
 pub mod people;
 mod profile;
+mod run;
 mod secret;
 mod ssh_key;
 mod token;
@@ -84,6 +85,11 @@ pub enum Command {
     /// Workspaces: create, open, stop, copy files, run programs, share ports
     #[command(subcommand, visible_alias = "workspace")]
     Ws(workspace::Command),
+    /// Run a program on the server: darter run hello.py
+    Run(run::Run),
+    /// Languages that programs can be written in
+    #[command(subcommand)]
+    Lang(run::Languages),
     /// Environment variables of an app; environments of workspaces
     #[command(subcommand)]
     Env(variable::Command),
@@ -122,6 +128,8 @@ pub async fn run(command: Command, remote: Remote) -> Result<(), Failure> {
         Command::App(command) => command.run(&remote.context()?).await,
         Command::Fn(command) => command.run(&remote.context()?).await,
         Command::Ws(command) => command.run(&remote.context()?).await,
+        Command::Run(command) => command.run(&remote.context()?).await,
+        Command::Lang(command) => command.run(&remote.context()?).await,
         Command::Env(command) => command.run(&remote.context()?).await,
         Command::Secret(command) => command.run(&remote.context()?).await,
         Command::Dep(command) => command.run(&remote.context()?).await,

@@ -13,6 +13,7 @@ mod platform;
 mod provider;
 mod reference;
 mod registry;
+mod runs;
 mod secret;
 mod server;
 mod snapshots;
@@ -33,6 +34,7 @@ pub use logs::Logs;
 pub use mail::Mail;
 pub use provider::Provider;
 pub use reference::reference;
+pub use runs::Runs;
 pub use secret::Secret;
 pub use server::Server;
 pub use snapshots::Snapshots;
@@ -53,6 +55,7 @@ pub struct Config {
     pub workspaces: Workspaces,
     pub ssh: Ssh,
     pub snapshots: Snapshots,
+    pub runs: Runs,
     /// `[[providers]]`: other places to sign in at.
     pub providers: Vec<Provider>,
 }
@@ -72,6 +75,7 @@ pub const SECTIONS: &[(&str, &str, &[Key])] = &[
         workspaces::KEYS,
     ),
     ("ssh", "SSH to workspaces.", ssh::KEYS),
+    ("runs", "Runs of snippets: how many at a time, and what each may use.", runs::KEYS),
     ("snapshots", "Where the data of workspaces' snapshots is kept.", snapshots::KEYS),
 ];
 

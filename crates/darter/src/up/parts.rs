@@ -67,6 +67,7 @@ impl Running {
         let logs = LogStore::open(options, Arc::clone(&clock)).map_err(failed)?;
         let source = Source::new(logs.clone());
         let mut engine_config = config.engine.config(&data).map_err(|problem| bad_configuration(&[problem]))?;
+        engine_config.runs = config.runs.config();
         engine_config.environments.attendant = Some(attendant.file.clone());
         let mut platform_config = config.platform(port);
         platform_config.ssh = ssh;
@@ -105,6 +106,7 @@ impl Running {
             engine: engine.clone(),
             workspaces: workspaces.clone(),
             environments: engine.environments().clone(),
+            runs: engine.runs().clone(),
             logs,
             resolver: Arc::new(SystemResolver::new(Arc::clone(&random))),
             doctor: Box::new(move || seen.iter().map(shown).collect()),

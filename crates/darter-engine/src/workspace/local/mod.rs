@@ -16,7 +16,6 @@ mod replace;
 mod shell;
 mod snapshot;
 mod start;
-mod starts;
 mod supervise;
 mod unit;
 mod words;
@@ -38,10 +37,10 @@ use super::{WorkspaceSource, WorkspacesConfig};
 use crate::config::EgressConfig;
 use crate::egress;
 use crate::environment::Environments;
+use crate::turns::Turns;
 use doors::Hall;
 use home::Homes;
 use pool::Pool;
-use starts::Starts;
 use workspace::Workspace;
 
 /// What workspaces on this machine are made from.
@@ -75,7 +74,7 @@ struct Shared {
     policy: Arc<egress::Policy>,
     homes: Arc<Homes>,
     pool: Arc<Pool>,
-    starts: Arc<Starts>,
+    starts: Arc<Turns>,
     workspaces: DashMap<WorkspaceId, Arc<Workspace>>,
     meters: DashMap<WorkspaceId, Arc<egress::Meter>>,
     closing: CancellationToken,
@@ -100,7 +99,7 @@ impl LocalWorkspaces {
             homes: Arc::clone(&homes),
         };
         let environments = setup.environments;
-        let starts = Starts::new(setup.config.starts, setup.config.queue);
+        let starts = Turns::new(setup.config.starts, setup.config.queue);
         let shared = Arc::new(Shared {
             pool: Pool::start(builder, Arc::clone(&environments), Arc::clone(&starts), setup.config.pool.clone()),
             starts,

@@ -10,9 +10,9 @@ use darter_core::workspace::EnvironmentName;
 use darter_sandbox::SandboxError;
 use tokio::sync::Notify;
 
-use super::starts::Starts;
 use super::unit::{Builder, Unit};
 use crate::environment::{Environments, InstalledEnvironment};
+use crate::turns::Turns;
 use crate::workspace::config::WorkspacePoolConfig;
 
 /// After a failed build, before the next: doubles up to the second.
@@ -32,7 +32,7 @@ const SHARE: u64 = 4;
 pub(super) struct Pool {
     builder: Builder,
     environments: Arc<dyn Environments>,
-    starts: Arc<Starts>,
+    starts: Arc<Turns>,
     config: WorkspacePoolConfig,
     state: Mutex<State>,
     taken: Notify,
@@ -52,7 +52,7 @@ impl Pool {
     pub(super) fn start(
         builder: Builder,
         environments: Arc<dyn Environments>,
-        starts: Arc<Starts>,
+        starts: Arc<Turns>,
         config: WorkspacePoolConfig,
     ) -> Arc<Self> {
         let pool = Arc::new(Self {

@@ -66,7 +66,7 @@ impl Shared {
     /// A sandbox of its environment, when it is its owner's turn.
     pub(super) async fn unit_for(self: &Arc<Self>, bundle: &WorkspaceBundle) -> Result<Unit, Fault> {
         let environment = self.environments.installed(&bundle.environment).await?;
-        let _turn = self.starts.enter(&bundle.owner)?.wait(|_| ()).await;
+        let _turn = self.starts.enter(&bundle.owner).map_err(super::words::queue_full)?.wait(|_| ()).await;
         self.pool.build(&environment).await.map_err(broken)
     }
 }

@@ -17,12 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::attendant::Trouble;
 use super::doors::Inner as InnerDoor;
-use super::starts::Permit;
 use super::unit::Unit;
 use super::workspace::{Inner, Workspace};
 use super::{Shared, words};
 use crate::environment::InstalledEnvironment;
 use crate::local::slot::micros;
+use crate::turns::Permit;
 use crate::workspace::{KeptHome, Trouble as Told, WorkspaceBundle};
 
 /// Longest that one start keeps another's turn after its sandbox is there.
@@ -157,7 +157,7 @@ impl Attempt {
 
     /// Waits for its turn; what is seen meanwhile is told.
     async fn turn(&self, bundle: &WorkspaceBundle) -> Result<Permit, Failed> {
-        let turn = self.shared.starts.enter(&bundle.owner).map_err(Failed::Declined)?;
+        let turn = self.shared.starts.enter(&bundle.owner).map_err(|full| Failed::Declined(words::queue_full(full)))?;
         let permit = turn
             .wait(|place| {
                 let mut inner = self.workspace.lock();

@@ -6,6 +6,7 @@ use darter_sandbox::{Exit, ExitReason};
 
 use super::start::Failed;
 use crate::environment::EditorKind;
+use crate::turns::Full;
 use crate::workspace::Trouble;
 
 fn trouble(code: &str, message: impl Into<String>, last_lines: Vec<String>, at: Millis) -> Trouble {
@@ -138,6 +139,12 @@ pub(super) fn failed(trouble: Option<&Trouble>) -> Fault {
         .with("reason", code)
         .with("last_lines", trouble.map(|trouble| trouble.last_lines.clone()).unwrap_or_default())
         .retry_after(10)
+}
+
+/// More want to start than may wait.
+pub(super) fn queue_full(Full { seconds }: Full) -> Fault {
+    let message = format!("More workspaces are being started than this server can take. Try again in {seconds} s.");
+    Fault::new(Kind::RateLimited, "workspace.queue_full", message).retry_after(seconds)
 }
 
 #[cfg(test)]

@@ -248,6 +248,30 @@ export type CreateInvitation = {
 };
 
 /**
+ * `POST /runs`
+ */
+export type CreateRun = {
+    arguments?: Array<string>;
+    /**
+     * Several; the first one is started.
+     */
+    files?: Array<RunFile>;
+    /**
+     * A name, another word for it, or a file's ending.
+     */
+    language: string;
+    limits?: RunLimitsAsked;
+    /**
+     * One file. This or `files`.
+     */
+    source?: string | null;
+    /**
+     * What the program reads.
+     */
+    stdin?: string;
+};
+
+/**
  * `POST /workspaces/{workspace}/snapshots`
  */
 export type CreateSnapshot = {
@@ -745,6 +769,42 @@ export type KeepWorkspace = {
 };
 
 /**
+ * A language that programs can be written in.
+ */
+export type Language = {
+    /**
+     * Other words for it that are understood.
+     */
+    aliases: Array<string>;
+    /**
+     * Endings of its files, the usual one first.
+     */
+    endings: Array<string>;
+    /**
+     * What a source without a name is called.
+     */
+    file: string;
+    /**
+     * A first program.
+     */
+    hello: string;
+    /**
+     * Whether programs of it can run now.
+     */
+    installed: boolean;
+    /**
+     * Debian packages that the operator has to install for it.
+     */
+    lacks: Array<string>;
+    name: string;
+    title: string;
+    /**
+     * What its own program says of its version.
+     */
+    version?: string | null;
+};
+
+/**
  * One line.
  */
 export type LogLine = {
@@ -1106,6 +1166,45 @@ export type PageInvitation = {
         expires_at: number;
         id: string;
         uses_left: number;
+    }>;
+    next?: string | null;
+};
+
+/**
+ * One page. `next` is the `cursor` of the following page; absent on the last.
+ */
+export type PageLanguage = {
+    items: Array<{
+        /**
+         * Other words for it that are understood.
+         */
+        aliases: Array<string>;
+        /**
+         * Endings of its files, the usual one first.
+         */
+        endings: Array<string>;
+        /**
+         * What a source without a name is called.
+         */
+        file: string;
+        /**
+         * A first program.
+         */
+        hello: string;
+        /**
+         * Whether programs of it can run now.
+         */
+        installed: boolean;
+        /**
+         * Debian packages that the operator has to install for it.
+         */
+        lacks: Array<string>;
+        name: string;
+        title: string;
+        /**
+         * What its own program says of its version.
+         */
+        version?: string | null;
     }>;
     next?: string | null;
 };
@@ -1541,6 +1640,106 @@ export type Rollback = {
 };
 
 /**
+ * The result of a run.
+ */
+export type Run = {
+    compilation?: RunCompilation | null;
+    cpu_us: number;
+    /**
+     * What the program ended with by itself.
+     */
+    exit_code?: number | null;
+    language: string;
+    /**
+     * The line of the first file that an error names.
+     */
+    line?: number | null;
+    memory_peak_bytes: number;
+    /**
+     * The verdict for people, with what to try.
+     */
+    message: string;
+    /**
+     * Microseconds of each phase: `queue`, `compile`, `sandbox`, `run`.
+     */
+    phases: Array<Phase>;
+    /**
+     * The number of the signal that ended it.
+     */
+    signal?: number | null;
+    stderr: RunOutput;
+    stdout: RunOutput;
+    verdict: RunVerdict;
+    wall_us: number;
+};
+
+/**
+ * How a compilation went.
+ */
+export type RunCompilation = {
+    /**
+     * It was compiled before, and is used again.
+     */
+    cached: boolean;
+    /**
+     * What the compiler said.
+     */
+    output: RunOutput;
+};
+
+/**
+ * A file of a program.
+ */
+export type RunFile = {
+    content: string;
+    /**
+     * A path that leads down: `main.py`, `lib/text.py`.
+     */
+    path: string;
+};
+
+/**
+ * What a run may use; what is not said is as usual. Times in milliseconds, sizes in bytes.
+ */
+export type RunLimitsAsked = {
+    /**
+     * Processor time, summed over all threads and processes.
+     */
+    cpu_ms?: number | null;
+    /**
+     * Of the folder it works in, and of `/tmp`.
+     */
+    disk_bytes?: number | null;
+    memory_bytes?: number | null;
+    /**
+     * Of standard output and standard error, each.
+     */
+    output_bytes?: number | null;
+    /**
+     * Processes and threads.
+     */
+    pids?: number | null;
+    /**
+     * From the program's start to its end.
+     */
+    wall_ms?: number | null;
+};
+
+/**
+ * What a program wrote.
+ */
+export type RunOutput = {
+    /**
+     * It wrote more than is kept.
+     */
+    cut: boolean;
+    /**
+     * What is not UTF-8 in it is replaced by U+FFFD.
+     */
+    text: string;
+};
+
+/**
  * `POST /apps/{app}/functions/{name}/run`: executes the draft, publishes nothing.
  */
 export type RunRequest = {
@@ -1594,6 +1793,11 @@ export type RunResult = {
     status: number;
     truncated: boolean;
 };
+
+/**
+ * What became of a run.
+ */
+export type RunVerdict = 'ok' | 'compile_error' | 'runtime_error' | 'cpu_limit' | 'wall_limit' | 'memory_limit' | 'output_limit' | 'cancelled';
 
 /**
  * A secret, without its value: that is never shown again.
@@ -4038,6 +4242,31 @@ export type InvitationDeleteResponses = {
 
 export type InvitationDeleteResponse = InvitationDeleteResponses[keyof InvitationDeleteResponses];
 
+export type LanguageListData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/languages';
+};
+
+export type LanguageListErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type LanguageListError = LanguageListErrors[keyof LanguageListErrors];
+
+export type LanguageListResponses = {
+    /**
+     * The languages
+     */
+    200: PageLanguage;
+};
+
+export type LanguageListResponse = LanguageListResponses[keyof LanguageListResponses];
+
 export type MeGetData = {
     body?: never;
     path?: never;
@@ -4479,6 +4708,31 @@ export type TokenDeleteResponses = {
 };
 
 export type TokenDeleteResponse = TokenDeleteResponses[keyof TokenDeleteResponses];
+
+export type RunCreateData = {
+    body: CreateRun;
+    path?: never;
+    query?: never;
+    url: '/api/v1/runs';
+};
+
+export type RunCreateErrors = {
+    /**
+     * What went wrong, why, and what to do
+     */
+    default: ErrorBody;
+};
+
+export type RunCreateError = RunCreateErrors[keyof RunCreateErrors];
+
+export type RunCreateResponses = {
+    /**
+     * What became of it
+     */
+    200: Run;
+};
+
+export type RunCreateResponse = RunCreateResponses[keyof RunCreateResponses];
 
 export type SystemGetData = {
     body?: never;

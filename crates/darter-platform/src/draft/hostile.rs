@@ -1,6 +1,6 @@
 //! The private reader of [`crate::hostile::text`] about runs.
 
-use darter_api::run::RunRequest;
+use darter_api::draft::RunRequest;
 
 use super::request::prepare;
 

@@ -1,20 +1,20 @@
-//! Who may start now, and who waits: a bounded number at a time, and a queue in which owners take turns, so that one who
+//! Who may go now, and who waits: a bounded number at a time, and a queue in which owners take turns, so that one who
 //! wants fifty does not keep another from having one.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use darter_core::{AccountId, Fault, Kind};
+use darter_core::AccountId;
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::workspace::QueuePlace;
 
-/// What a start is thought to take before one has been seen.
+/// What one is thought to take before it has been seen.
 const GUESS: Duration = Duration::from_millis(500);
 
-/// The starts of one machine.
-pub(super) struct Starts {
+/// Whose turn it is, of all who want the same thing of one machine.
+pub(crate) struct Turns {
     limit: usize,
     most: usize,
     line: Mutex<Line>,
@@ -26,7 +26,7 @@ struct Line {
     next: u64,
     /// In the order of their turns; nobody is in it without somebody waiting.
     owners: VecDeque<(AccountId, VecDeque<Waiter>)>,
-    /// How long a start takes, smoothed.
+    /// How long one takes, smoothed.
     average: Duration,
 }
 
@@ -37,28 +37,35 @@ struct Waiter {
 }
 
 /// A wait for a permit. Dropping it leaves the queue.
-pub(super) struct Turn {
-    starts: Arc<Starts>,
+pub(crate) struct Turn {
+    turns: Arc<Turns>,
     number: u64,
     granted: oneshot::Receiver<Permit>,
     place: watch::Receiver<u32>,
 }
 
-/// The right to start. Dropping it lets the next one go.
+/// The line is as long as it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full {
+    /// When to come again.
+    pub seconds: u32,
+}
+
+/// The right to go. Dropping it lets the next one go.
 #[derive(Debug)]
-pub(super) struct Permit {
-    starts: Arc<Starts>,
+pub(crate) struct Permit {
+    turns: Arc<Turns>,
     since: Instant,
 }
 
-impl std::fmt::Debug for Starts {
+impl std::fmt::Debug for Turns {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Starts")
+        f.write_str("Turns")
     }
 }
 
-impl Starts {
-    pub(super) fn new(limit: usize, most: usize) -> Arc<Self> {
+impl Turns {
+    pub(crate) fn new(limit: usize, most: usize) -> Arc<Self> {
         let line = Line { running: 0, next: 0, owners: VecDeque::new(), average: GUESS };
         Arc::new(Self { limit, most, line: Mutex::new(line), quiet: Notify::new() })
     }
@@ -67,8 +74,8 @@ impl Starts {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Resolves when nobody is starting.
-    pub(super) async fn quiet(&self) {
+    /// Resolves when nobody has one.
+    pub(crate) async fn quiet(&self) {
         loop {
             let quiet = self.quiet.notified();
             tokio::pin!(quiet);
@@ -80,13 +87,13 @@ impl Starts {
         }
     }
 
-    /// Stands in line. The fault says when to come again.
-    pub(super) fn enter(self: &Arc<Self>, owner: &AccountId) -> Result<Turn, Fault> {
+    /// Stands in line, unless that is too long.
+    pub(crate) fn enter(self: &Arc<Self>, owner: &AccountId) -> Result<Turn, Full> {
         let mut line = self.lock();
         let waiting = line.waiting();
         if waiting >= self.most && line.running >= self.limit {
             let estimate = line.estimate(u32::try_from(waiting).unwrap_or(u32::MAX), self.limit);
-            return Err(full(estimate));
+            return Err(Full { seconds: u32::try_from(estimate.as_secs()).unwrap_or(u32::MAX).max(1) });
         }
         let (grant, granted) = oneshot::channel();
         let (tell, place) = watch::channel(0);
@@ -95,7 +102,7 @@ impl Starts {
         line.add(owner, Waiter { number, grant, place: tell });
         drop(line);
         self.advance();
-        Ok(Turn { starts: Arc::clone(self), number, granted, place })
+        Ok(Turn { turns: Arc::clone(self), number, granted, place })
     }
 
     /// Lets as many go as there is room for, and tells the rest where they stand.
@@ -106,7 +113,7 @@ impl Starts {
             && let Some(waiter) = line.pop()
         {
             line.running += 1;
-            permits.push((waiter.grant, Permit { starts: Arc::clone(self), since: Instant::now() }));
+            permits.push((waiter.grant, Permit { turns: Arc::clone(self), since: Instant::now() }));
         }
         line.tell();
         drop(line);
@@ -155,23 +162,13 @@ impl Line {
     }
 }
 
-fn full(estimate: Duration) -> Fault {
-    let seconds = u32::try_from(estimate.as_secs()).unwrap_or(u32::MAX).max(1);
-    Fault::new(
-        Kind::RateLimited,
-        "workspace.queue_full",
-        format!("More workspaces are being started than this server can take. Try again in {seconds} s."),
-    )
-    .retry_after(seconds)
-}
-
 impl Turn {
     /// Waits for the permit; `each` hears the place and an estimate whenever they change.
-    pub(super) async fn wait(mut self, mut each: impl FnMut(QueuePlace)) -> Permit {
+    pub(crate) async fn wait(mut self, mut each: impl FnMut(QueuePlace)) -> Permit {
         loop {
             let place = *self.place.borrow_and_update();
             if place > 0 {
-                let estimate = self.starts.lock().estimate(place, self.starts.limit);
+                let estimate = self.turns.lock().estimate(place, self.turns.limit);
                 let estimate_ms = u64::try_from(estimate.as_millis()).unwrap_or(u64::MAX);
                 each(QueuePlace { place, estimate_ms });
             }
@@ -190,7 +187,7 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let mut line = self.starts.lock();
+        let mut line = self.turns.lock();
         for (_, waiters) in &mut line.owners {
             waiters.retain(|waiter| waiter.number != self.number);
         }
@@ -204,13 +201,13 @@ impl Drop for Turn {
 impl Drop for Permit {
     fn drop(&mut self) {
         {
-            let mut line = self.starts.lock();
+            let mut line = self.turns.lock();
             line.running -= 1;
             line.average = (line.average * 7 + self.since.elapsed()) / 8;
         }
-        self.starts.advance();
-        if self.starts.lock().running == 0 {
-            self.starts.quiet.notify_waiters();
+        self.turns.advance();
+        if self.turns.lock().running == 0 {
+            self.turns.quiet.notify_waiters();
         }
     }
 }
@@ -227,12 +224,12 @@ mod tests {
     #[tokio::test]
     async fn owners_take_turns_however_many_one_of_them_wants() {
         let [greedy, modest] = accounts();
-        let starts = Starts::new(1, 100);
-        let first = starts.enter(&greedy).unwrap().wait(|_| ()).await;
+        let turns = Turns::new(1, 100);
+        let first = turns.enter(&greedy).unwrap().wait(|_| ()).await;
         let mut order = tokio::task::JoinSet::new();
         let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
         for (owner, name) in [(&greedy, "a1"), (&greedy, "a2"), (&greedy, "a3"), (&modest, "b1")] {
-            let (turn, told) = (starts.enter(owner).unwrap(), told.clone());
+            let (turn, told) = (turns.enter(owner).unwrap(), told.clone());
             order.spawn(async move {
                 let permit = turn.wait(|_| ()).await;
                 told.send(name).unwrap();
@@ -245,34 +242,32 @@ mod tests {
             names.push(heard.recv().await.unwrap());
         }
         assert_eq!(names, ["a1", "b1", "a2", "a3"]);
-        assert_eq!(starts.lock().running, 0);
+        assert_eq!(turns.lock().running, 0);
     }
 
     #[tokio::test]
     async fn places_are_told_and_move_up_when_somebody_leaves() {
         let [one, two] = accounts();
-        let starts = Starts::new(1, 100);
-        let first = starts.enter(&one).unwrap().wait(|_| ()).await;
-        let turns = [&one, &one, &two].map(|owner| starts.enter(owner).unwrap());
-        let places = |turns: &[Turn]| turns.iter().map(|turn| *turn.place.borrow()).collect::<Vec<_>>();
-        assert_eq!(places(&turns), [1, 3, 2]);
-        let [leaves, second, third] = turns;
+        let turns = Turns::new(1, 100);
+        let first = turns.enter(&one).unwrap().wait(|_| ()).await;
+        let standing = [&one, &one, &two].map(|owner| turns.enter(owner).unwrap());
+        let places = |standing: &[Turn]| standing.iter().map(|turn| *turn.place.borrow()).collect::<Vec<_>>();
+        assert_eq!(places(&standing), [1, 3, 2]);
+        let [leaves, second, third] = standing;
         drop(leaves);
         assert_eq!(places(&[second, third]), [1, 2]);
         drop(first);
-        starts.quiet().await;
-        assert_eq!(starts.lock().running, 0, "a permit for somebody who has gone goes back");
-        drop(starts.enter(&two).unwrap().wait(|_| ()).await);
+        turns.quiet().await;
+        assert_eq!(turns.lock().running, 0, "a permit for somebody who has gone goes back");
+        drop(turns.enter(&two).unwrap().wait(|_| ()).await);
     }
 
     #[tokio::test]
     async fn beyond_the_queue_s_end_callers_are_told_when_to_come_again() {
         let [one, two] = accounts();
-        let starts = Starts::new(1, 1);
-        let _running = starts.enter(&one).unwrap().wait(|_| ()).await;
-        let _waiting = starts.enter(&one).unwrap();
-        let fault = starts.enter(&two).err().unwrap();
-        assert_eq!((fault.code, fault.kind), ("workspace.queue_full", Kind::RateLimited));
-        assert!(fault.retry_after.is_some_and(|seconds| seconds >= 1));
+        let turns = Turns::new(1, 1);
+        let _running = turns.enter(&one).unwrap().wait(|_| ()).await;
+        let _waiting = turns.enter(&one).unwrap();
+        assert!(turns.enter(&two).err().unwrap().seconds >= 1);
     }
 }

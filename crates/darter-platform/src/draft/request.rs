@@ -1,6 +1,6 @@
 //! From what somebody filled into the run panel to a request as a caller would have sent it. Pure.
 
-use darter_api::run::RunRequest;
+use darter_api::draft::RunRequest;
 use darter_core::{Fault, function::METHODS};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
