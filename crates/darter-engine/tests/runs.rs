@@ -92,9 +92,9 @@ const SAME: &[Same] = &[
     },
     Same {
         language: "java",
-        echo: "class A { public static void main(String[] a) throws Exception { System.out.println(new java.io.BufferedReader(new java.io.InputStreamReader(System.in)).readLine() + \" \" + a[0]); } }",
-        three: "class A { public static void main(String[] a) { System.exit(3); } }",
-        wrong: "class A {\n    public static void main(String[] a) {\n        int x = y;\n    }\n}",
+        echo: "class Main { public static void main(String[] a) throws Exception { System.out.println(new java.io.BufferedReader(new java.io.InputStreamReader(System.in)).readLine() + \" \" + a[0]); } }",
+        three: "class Main { public static void main(String[] a) { System.exit(3); } }",
+        wrong: "class Main {\n    public static void main(String[] a) {\n        int x = y;\n    }\n}",
         line: Some(3),
     },
     Same {
@@ -109,6 +109,27 @@ const SAME: &[Same] = &[
         echo: "my $line = <STDIN>; chomp $line; print \"$line $ARGV[0]\\n\";",
         three: "exit 3;",
         wrong: "my $x = 1;\n\ndie 'no';",
+        line: Some(3),
+    },
+    Same {
+        language: "ruby",
+        echo: "puts \"#{$stdin.gets.chomp} #{ARGV[0]}\"",
+        three: "exit 3",
+        wrong: "x = 1\n\nputs y",
+        line: Some(3),
+    },
+    Same {
+        language: "php",
+        echo: "<?php echo trim(fgets(STDIN)), ' ', $argv[1], \"\\n\";",
+        three: "<?php exit(3);",
+        wrong: "<?php\n$x = 1;\nthrow new Exception('no');",
+        line: Some(3),
+    },
+    Same {
+        language: "lua",
+        echo: "print(io.read() .. ' ' .. arg[1])",
+        three: "os.exit(3)",
+        wrong: "x = 1\n\nerror('no')",
         line: Some(3),
     },
 ];
@@ -150,6 +171,21 @@ fn every_language_reads_writes_is_told_words_and_says_where_it_fails() {
                     if named.recipe.compile.is_some() { Verdict::CompileError } else { Verdict::RuntimeError };
                 assert_eq!((wrong.verdict, wrong.line), (expected, same.line), "{}: {wrong:?}", same.language);
             }
+        },
+    );
+}
+
+#[test]
+fn a_script_of_sql_answers_and_says_where_it_fails() {
+    world(
+        |_| {},
+        |world| async move {
+            let person = Person::new(&world);
+            let good = "CREATE TABLE t (x);\nINSERT INTO t VALUES (3), (4);\nSELECT sum(x) FROM t;";
+            let done = person.run(person.program("sql", good)).await;
+            assert_eq!((done.verdict, text(&done.stdout.bytes)), (Verdict::Ok, "7\n"), "{done:?}");
+            let wrong = person.run(person.program("sql", "SELECT 1;\n\nSELECT y FROM z;")).await;
+            assert_eq!((wrong.verdict, wrong.line), (Verdict::RuntimeError, Some(3)), "{wrong:?}");
         },
     );
 }

@@ -128,7 +128,7 @@ mod tests {
             pattern: Regex::new(r#"File "(?P<file>[^"]+)", line (?P<line>[0-9]+)"#).unwrap(),
             last,
         };
-        let text = "File \"/work/main.py\", line 3\nFile \"/work/main.py\", line 7\nFile \"/usr/lib/x.py\", line 90\n";
+        let text = "File \"/tmp/main.py\", line 3\nFile \"/tmp/main.py\", line 7\nFile \"/usr/lib/x.py\", line 90\n";
         assert_eq!(place(true).find(text, "main.py"), Some(7));
         assert_eq!(place(false).find(text, "main.py"), Some(3));
         assert_eq!(place(true).find("File \"main.py\", line 99999999999", "main.py"), None);

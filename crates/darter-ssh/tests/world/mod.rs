@@ -204,7 +204,6 @@ pub fn world<F: Future<Output = ()>>(test: impl FnOnce(Arc<World>) -> F) {
             attendant: AttendantProgram { file: program.clone(), arguments: Vec::new() },
             source: residents.clone(),
             environments: Arc::new(Installed(environment.clone())),
-            runs: Arc::new(darter_testkit::FakeRuns::default()),
             clock: Arc::new(SystemClock),
             files_owner: Some((OWNER.uid, OWNER.gid)),
         })
@@ -264,6 +263,7 @@ async fn platform(
         engine: Arc::new(FakeEngine::default()),
         workspaces: engine,
         environments: Arc::new(Installed(environment)),
+        runs: Arc::new(darter_testkit::FakeRuns::default()),
         logs,
         resolver: Arc::new(FakeDns::default()),
         doctor: Box::new(Vec::new),
