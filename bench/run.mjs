@@ -1,12 +1,13 @@
 // `make bench`: every row of SPECIFICATION.md, ours beside the other's in the same run, as one table.
 // It measures; it never judges: the exit code is 0 whatever the figures are.
-// Usage: node bench/run.mjs --darter <binary> --node <node 24> [--quick] [--only apps|workspaces] [--out <file>]
+// Usage: node bench/run.mjs --darter <binary> --node <node 24> [--quick] [--only apps|workspaces|runs] [--out <file>]
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import { get, others, wrk } from './load.mjs'
 import { Server, median, now, percentile, sleep } from './server.mjs'
+import * as runs from './runs.mjs'
 import * as workspaces from './workspaces.mjs'
 
 const { values: options } = parseArgs({
@@ -15,7 +16,7 @@ const { values: options } = parseArgs({
     node: { type: 'string', default: process.execPath },
     out: { type: 'string', default: 'bench/results/latest.md' },
     quick: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'apps,workspaces' },
+    only: { type: 'string', default: 'apps,workspaces,runs' },
   },
 })
 const times = (count) => (options.quick ? Math.max(3, Math.ceil(count / 10)) : count)
@@ -207,9 +208,19 @@ async function apps() {
   Server.remove(many)
 }
 
+async function snippets() {
+  const data = Server.newData()
+  const server = await Server.start(options.darter, data)
+  server.signIn('bench-runs')
+  await runs.rows(server, { row, ms, times, quick: options.quick })
+  await server.stop()
+  Server.remove(data)
+}
+
 async function main() {
   const wanted = options.only.split(',')
   if (wanted.includes('apps')) await attempt('apps', apps)
+  if (wanted.includes('runs')) await attempt('runs', snippets)
   if (wanted.includes('workspaces')) await attempt('workspaces', editors)
 }
 
