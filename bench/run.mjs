@@ -170,7 +170,8 @@ async function bigBundle(server) {
 /** On a data directory of their own: installing two environments takes minutes, and happens once. */
 async function editors() {
   const data = Server.newData()
-  const both = { DARTER_ENGINE_ENVIRONMENTS: 'vscode,jupyter' }
+  // One account stands for a class.
+  const both = { DARTER_ENGINE_ENVIRONMENTS: 'vscode,jupyter', DARTER_WORKSPACES_PER_ACCOUNT: '200' }
   let server = await Server.start(options.darter, data, both)
   server.signIn('bench-editors')
   await workspaces.installed(server)

@@ -1,6 +1,6 @@
 // Rows of runs: how soon a small program has said its word, how many a second, beside a bare interpreter started for each.
 import { spawnSync } from 'node:child_process'
-import { median, now, percentile } from './server.mjs'
+import { median, now, percentile, sleep } from './server.mjs'
 
 const HELLO = {
   python: 'print("Hello!")',
@@ -46,12 +46,13 @@ export async function rows(server, { row, ms, times, quick }) {
   const ours = []
   const theirs = []
   for (let turn = 0; turn < times(100); turn++) {
+    await sleep(100)
     ours.push(await once(server, 'python'))
     theirs.push(bare())
   }
   row('Python hello, request → result, p50 / p99', `${ms(median(ours))} / ${ms(percentile(ours, 0.99))}`, '', '4 / 15 ms', '1.5 / 5 ms')
   row('the same ÷ a bare `python3 -I -S` started by a loop, p50', (median(ours) / median(theirs)).toFixed(2), ms(median(theirs)), '0.6', '0.2')
-  row('JavaScript hello, p50', ms(median(await often(times(50), () => once(server, 'javascript')))), '', '15 ms', '3 ms')
+  row('JavaScript hello, p50', ms(median(await often(times(50), () => sleep(250).then(() => once(server, 'javascript'))))), '', '15 ms', '3 ms')
   const cached = await often(times(50), () => once(server, 'c'))
   const fresh = await often(times(30), (turn) => once(server, 'c', `${HELLO.c}\n// ${turn}`))
   row('C hello, compiled result cached / not, p50', `${ms(median(cached))} / ${ms(median(fresh))}`, '', '6 / 90 ms', '2 / 45 ms')

@@ -122,6 +122,8 @@ pub struct LanguageConfig {
 pub struct RunsConfig {
     /// At a time, over all accounts; 0: two for each core.
     pub concurrent: usize,
+    /// Interpreters of a language that wait, started, for a program, once it is used.
+    pub pool: usize,
     /// How many may wait for their turn.
     pub queue: usize,
     /// What compilers have made is kept up to so many bytes.
@@ -213,7 +215,7 @@ impl Default for RunsConfig {
             disk_bytes: 256 << 20,
             output_bytes: 4 << 20,
         };
-        Self { concurrent: 0, queue: 1_000, cache_bytes: 128 << 20, usual: RunLimits::default(), most }
+        Self { concurrent: 0, pool: 3, queue: 256, cache_bytes: 128 << 20, usual: RunLimits::default(), most }
     }
 }
 
@@ -294,6 +296,9 @@ impl RunsConfig {
     fn validate(&self) -> Result<(), ConfigError> {
         if self.concurrent > 1_024 {
             return wrong("engine.runs.concurrent", "must be 0–1024");
+        }
+        if self.pool > 64 {
+            return wrong("engine.runs.pool", "must be 0–64; every waiting interpreter costs memory");
         }
         for (key, limits) in [("engine.runs.usual", &self.usual), ("engine.runs.most", &self.most)] {
             if let Err(fault) = limits.validate() {

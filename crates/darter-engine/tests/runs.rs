@@ -42,6 +42,42 @@ impl Person<'_> {
     async fn run(&self, program: Program) -> Outcome {
         self.world.engine.runs().run(program).await.unwrap()
     }
+
+    /// In an interpreter that has waited for it, or in none. Nobody is told when one is there: this tries again.
+    async fn run_in(&self, waiting: bool, program: Program) -> Outcome {
+        loop {
+            let done = self.run(program.clone()).await;
+            let has_waited = done.phases.iter().any(|(name, us)| name == "sandbox" && *us == 0);
+            if waiting == has_waited || done.verdict == Verdict::CompileError {
+                return done;
+            }
+        }
+    }
+
+    async fn try_all(&self, same: &Same, waiting: bool) {
+        let program = |source| {
+            let mut program = self.program(same.language, source);
+            // One that does not wait has another disk.
+            program.limits.disk_bytes += u64::from(!waiting);
+            program
+        };
+        let recipe = &self.program(same.language, "").language.recipe;
+        let hello = self.run_in(waiting, program(&recipe.hello)).await;
+        let said = (hello.verdict, text(&hello.stdout.bytes));
+        assert_eq!(said, (Verdict::Ok, "Hello!\n"), "{}: {hello:?}", same.language);
+
+        let stdin = "grüß\n".as_bytes().to_vec();
+        let asked = Program { stdin, arguments: vec!["-x; $(id)".into()], ..program(same.echo) };
+        let echo = self.run_in(waiting, asked).await;
+        assert_eq!(text(&echo.stdout.bytes), "grüß -x; $(id)\n", "{}: {echo:?}", same.language);
+
+        let three = self.run_in(waiting, program(same.three)).await;
+        assert_eq!((three.verdict, three.code), (Verdict::RuntimeError, Some(3)), "{}: {three:?}", same.language);
+
+        let wrong = self.run_in(waiting, program(same.wrong)).await;
+        let expected = if recipe.compile.is_some() { Verdict::CompileError } else { Verdict::RuntimeError };
+        assert_eq!((wrong.verdict, wrong.line), (expected, same.line), "{}: {wrong:?}", same.language);
+    }
 }
 
 /// Programs that every language can be asked for: one that reads a line and its first argument and says both, one that
@@ -141,36 +177,38 @@ fn every_language_reads_writes_is_told_words_and_says_where_it_fails() {
         |world| async move {
             let person = Person::new(&world);
             for same in SAME {
-                let named = person.program(same.language, "").language;
-                assert_eq!(named.lacks(), Vec::<&str>::new(), "{} is needed for this test", same.language);
-                let hello = person.run(person.program(same.language, &named.recipe.hello)).await;
-                assert_eq!(
-                    (hello.verdict, text(&hello.stdout.bytes)),
-                    (Verdict::Ok, "Hello!\n"),
-                    "{}: {hello:?}",
-                    same.language
-                );
-
-                let stdin = "grüß\n".as_bytes().to_vec();
-                let program =
-                    Program { stdin, arguments: vec!["-x; $(id)".into()], ..person.program(same.language, same.echo) };
-                let echo = person.run(program).await;
-
-                assert_eq!(text(&echo.stdout.bytes), "grüß -x; $(id)\n", "{}: {echo:?}", same.language);
-
-                let three = person.run(person.program(same.language, same.three)).await;
-                assert_eq!(
-                    (three.verdict, three.code),
-                    (Verdict::RuntimeError, Some(3)),
-                    "{}: {three:?}",
-                    same.language
-                );
-
-                let wrong = person.run(person.program(same.language, same.wrong)).await;
-                let expected =
-                    if named.recipe.compile.is_some() { Verdict::CompileError } else { Verdict::RuntimeError };
-                assert_eq!((wrong.verdict, wrong.line), (expected, same.line), "{}: {wrong:?}", same.language);
+                let language = person.program(same.language, "").language;
+                assert_eq!(language.lacks(), Vec::<&str>::new(), "{} is needed for this test", same.language);
+                person.try_all(same, false).await;
+                if language.waiting.is_some() {
+                    person.try_all(same, true).await;
+                }
             }
+        },
+    );
+}
+
+#[test]
+fn an_interpreter_that_has_waited_is_the_program_s_own() {
+    world(
+        |_| {},
+        |world| async move {
+            let person = Person::new(&world);
+            let source = "import sys, __main__\nx = 1\nprint(sorted(n for n in dir(__main__) if not n.startswith('__')), __file__.split('/')[1:], __name__, sys.argv, sys.path[0])\ndef f(): return y\nf()";
+            let done = person.run_in(true, person.program("python", source)).await;
+            let said = "['sys', 'x'] ['work', 'main.py'] __main__ ['main.py'] /work\n";
+            assert_eq!(text(&done.stdout.bytes), said, "{done:?}");
+            assert!(!text(&done.stderr.bytes).contains("wait.py"), "{done:?}");
+            assert_eq!((done.verdict, done.code, done.line), (Verdict::RuntimeError, Some(1), Some(4)), "{done:?}");
+            let spin = Program {
+                limits: RunLimits { cpu_ms: 300, ..RunLimits::default() },
+                ..person.program("python", "while True: pass")
+            };
+            assert_eq!(person.run_in(true, spin).await.verdict, Verdict::CpuLimit);
+            let files = [("main.py", "import lib.more\nprint(lib.more.x)"), ("lib/more.py", "x = 7")];
+            let files = files.map(|(path, content)| (path.to_owned(), content.as_bytes().to_vec())).into();
+            let done = person.run_in(true, Program { files, ..person.program("python", "") }).await;
+            assert_eq!(text(&done.stdout.bytes), "7\n", "{done:?}");
         },
     );
 }

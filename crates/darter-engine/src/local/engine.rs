@@ -108,6 +108,7 @@ impl Engine for LocalEngine {
     async fn shutdown(&self, grace_ms: u64) {
         self.shared.closing.cancel();
         self.shared.pool.close();
+        self.shared.runs.close();
         let apps: Vec<AppId> = self.shared.apps.iter().map(|entry| entry.key().clone()).collect();
         let grace = Duration::from_millis(grace_ms);
         join_all(apps.iter().map(|app| self.shared.stop(app, grace))).await;

@@ -51,6 +51,11 @@ impl Memory {
         Ok(self.0.try_clone()?.into())
     }
 
+    /// All of it.
+    pub fn read(&self) -> std::io::Result<Vec<u8>> {
+        std::fs::read(format!("/proc/self/fd/{}", self.0.as_raw_fd()))
+    }
+
     /// Bytes in it.
     pub fn size(&self) -> std::io::Result<u64> {
         Ok(self.0.metadata()?.len())

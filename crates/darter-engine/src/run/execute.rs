@@ -7,8 +7,8 @@ use darter_sandbox::{Bind, ExitReason, LauncherClient, Limits, Profile, Root, Sa
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 
-use super::Captured;
 use super::bundle::Memory;
+use super::{Captured, Language};
 use crate::local::output;
 use crate::local::slot::micros;
 
@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long output is waited for when the program has ended, and what it left behind still holds the pipe.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 /// The archive that it works with, and the one that it leaves.
-const FILES_FD: i32 = 5;
+pub const FILES_FD: i32 = 5;
 const KEPT_FD: i32 = 6;
 /// Unpacks its files, and becomes the program.
 const START: &str = "tar -xf - <&5 || exit 125; exec 5<&-; exec \"$@\"";
@@ -50,85 +50,113 @@ pub struct Executed {
     pub built_us: u64,
 }
 
+/// A program that runs.
+pub struct Started {
+    pub sandbox: Sandbox,
+    output: (Receiver, Receiver),
+    /// When it was executed, and how long its sandbox took.
+    since: Instant,
+    built_us: u64,
+}
+
 impl Execution<'_> {
     /// Executes it. Dropping the future ends it.
     pub async fn run(self, launcher: &LauncherClient) -> Result<Executed, SandboxError> {
-        let broken = |error: std::io::Error| SandboxError::Build {
-            step: "making a run's pipes".into(),
-            reason: error.to_string(),
-        };
-        let (out, stdout) = output::pipe().map_err(broken)?;
-        let (err, stderr) = output::pipe().map_err(broken)?;
-        let mut spec = self.spec().fd(1, out).fd(2, err).fd(FILES_FD, self.files.share().map_err(broken)?);
+        let compiles = self.keep.is_some();
+        let script = if compiles { COMPILE } else { START };
+        let argv = ["/bin/sh", "-c", script, "run"].map(str::to_owned).into_iter().chain(self.argv).collect();
+        let mut variables = self.variables;
+        variables.extend(self.keep.iter().map(|(keep, _)| ("DARTER_KEEP".to_owned(), keep.clone())));
+        let mut spec = spec(argv, variables, &self.binds, self.limits);
+        if compiles {
+            spec.profile = Profile::Build;
+        }
+        spec = spec.fd(FILES_FD, self.files.share().map_err(broken)?);
         if let Some(stdin) = self.stdin {
             spec = spec.fd(0, stdin.share().map_err(broken)?);
         }
         if let Some((_, kept)) = &self.keep {
             spec = spec.fd(KEPT_FD, kept.share_to_write().map_err(broken)?);
         }
+        Started::start(launcher, spec).await?.finish(self.limits, 0).await
+    }
+}
+
+impl Started {
+    /// Makes a sandbox and executes its program.
+    pub async fn start(launcher: &LauncherClient, spec: Spec) -> Result<Self, SandboxError> {
+        let (out, stdout) = output::pipe().map_err(broken)?;
+        let (err, stderr) = output::pipe().map_err(broken)?;
         let begun = Instant::now();
-        let sandbox = launcher.create(spec).await?;
-        let started = Instant::now();
-        let (stopped, stdout, stderr) = watch(&sandbox, (stdout, stderr), self.limits).await;
-        let exit = sandbox.kill().await;
+        let sandbox = launcher.create(spec.fd(1, out).fd(2, err)).await?;
+        let since = Instant::now();
+        Ok(Self { sandbox, output: (stdout, stderr), since, built_us: micros(since - begun) })
+    }
+
+    /// Waits for its end. `waited_us` is the processor time of before it was anybody's, who has not waited for its start
+    /// either.
+    pub async fn finish(self, limits: &RunLimits, waited_us: u64) -> Result<Executed, SandboxError> {
+        let (since, built_us) = if waited_us > 0 { (Instant::now(), 0) } else { (self.since, self.built_us) };
+        let cpu_us = limits.cpu_ms * 1_000 + waited_us;
+        let (stopped, stdout, stderr) = watch(&self.sandbox, self.output, (limits, cpu_us)).await;
+        let wall_us = micros(since.elapsed());
+        let exit = self.sandbox.kill().await;
+        if exit.reason == ExitReason::LauncherGone {
+            return Err(SandboxError::LauncherGone);
+        }
         let (code, signal) = match exit.reason {
             ExitReason::Code(code) => (Some(code), None),
             ExitReason::Signal(signal) => (None, Some(signal)),
             ExitReason::OutOfMemory | ExitReason::Killed | ExitReason::LauncherGone => (None, None),
         };
-        if exit.reason == ExitReason::LauncherGone {
-            return Err(SandboxError::LauncherGone);
-        }
         let out_of_memory = exit.oom_kills > 0 || exit.reason == ExitReason::OutOfMemory;
         // The shell tells of a child's signal by a code.
         let signal = signal.or_else(|| code.filter(|code| (129..=159).contains(code)).map(|code| code - 128));
-        Ok(Executed {
-            ending: Ending { stopped, out_of_memory, code },
-            signal,
-            stdout,
-            stderr,
-            cpu_us: exit.usage.cpu_usec,
-            wall_us: micros(started.elapsed()),
-            memory_peak: exit.usage.memory_peak,
-            built_us: micros(started - begun),
-        })
+        let cpu_us = exit.usage.cpu_usec.saturating_sub(waited_us);
+        let memory_peak = exit.usage.memory_peak;
+        let ending = Ending { stopped, out_of_memory, code };
+        Ok(Executed { ending, signal, stdout, stderr, cpu_us, wall_us, memory_peak, built_us })
     }
+}
 
-    fn spec(&self) -> Spec {
-        let disk = self.limits.disk_bytes;
-        let mut root = Root::host_system();
-        root.binds.extend(self.binds.iter().cloned());
-        root.work = Scratch { size: disk, inodes: 4_096 };
-        root.tmp = Scratch { size: disk, inodes: 4_096 };
-        let compiles = self.keep.is_some();
-        let script = if compiles { COMPILE } else { START };
-        let argv = ["/bin/sh", "-c", script, "run"].map(str::to_owned).into_iter().chain(self.argv.iter().cloned());
-        let usual = [
-            ("PATH", "/runtime/bin:/usr/local/bin:/usr/bin:/bin"),
-            ("HOME", "/tmp"),
-            ("LANG", "C.UTF-8"),
-            ("TZ", "UTC"),
-        ];
-        let mut env: Vec<(String, String)> = usual.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        env.extend(self.variables.iter().cloned());
-        env.extend(self.keep.iter().map(|(keep, _)| ("DARTER_KEEP".to_owned(), keep.clone())));
-        Spec {
-            root,
-            argv: argv.collect(),
-            env,
-            cwd: "/work".into(),
-            fds: Vec::new(),
-            limits: Limits {
-                cpu_millis: 1_000,
-                memory: self.limits.memory_bytes,
-                pids: u32::try_from(self.limits.pids).unwrap_or(u32::MAX),
-                nofile: 512,
-                fsize: disk,
-            },
-            profile: if compiles { Profile::Build } else { Profile::Function },
-            hostname: "run".into(),
-            egress: false,
-        }
+fn broken(error: std::io::Error) -> SandboxError {
+    SandboxError::Build { step: "making a run's pipes".into(), reason: error.to_string() }
+}
+
+/// What the recipe says that programs find in their environment.
+pub fn variables(language: &Language) -> Vec<(String, String)> {
+    language.recipe.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// The walls of a run.
+pub fn walls(limits: &RunLimits) -> Limits {
+    Limits {
+        cpu_millis: 1_000,
+        memory: limits.memory_bytes,
+        pids: u32::try_from(limits.pids).unwrap_or(u32::MAX),
+        nofile: 512,
+        fsize: limits.disk_bytes,
+    }
+}
+
+/// A sandbox of this machine's programs, without a network.
+pub fn spec(argv: Vec<String>, variables: Vec<(String, String)>, binds: &[Bind], limits: &RunLimits) -> Spec {
+    let scratch = Scratch { size: limits.disk_bytes, inodes: 4_096 };
+    let mut root = Root { work: scratch, tmp: scratch, ..Root::host_system() };
+    root.binds.extend(binds.iter().cloned());
+    let usual =
+        [("PATH", "/runtime/bin:/usr/local/bin:/usr/bin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("TZ", "UTC")];
+    let usual = usual.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Spec {
+        root,
+        argv,
+        env: usual.into_iter().chain(variables).collect(),
+        cwd: "/work".into(),
+        fds: Vec::new(),
+        limits: walls(limits),
+        profile: Profile::Function,
+        hostname: "run".into(),
+        egress: false,
     }
 }
 
@@ -136,7 +164,7 @@ impl Execution<'_> {
 async fn watch(
     sandbox: &Sandbox,
     (stdout, stderr): (Receiver, Receiver),
-    limits: &RunLimits,
+    (limits, cpu_us): (&RunLimits, u64),
 ) -> (Option<Stop>, Captured, Captured) {
     let (mut out, mut err) = (Captured::default(), Captured::default());
     let most = usize::try_from(limits.output_bytes).unwrap_or(usize::MAX);
@@ -158,7 +186,7 @@ async fn watch(
         tokio::select! {
             biased;
             stopped = ended => stopped,
-            () = overuse(sandbox, limits.cpu_ms) => Some(Stop::Cpu),
+            () = overuse(sandbox, cpu_us) => Some(Stop::Cpu),
             () = wall => Some(Stop::Wall),
         }
     };
@@ -166,11 +194,11 @@ async fn watch(
 }
 
 /// Resolves when it has used more processor time than it may.
-async fn overuse(sandbox: &Sandbox, cpu_ms: u64) {
+async fn overuse(sandbox: &Sandbox, cpu_us: u64) {
     let mut turn = tokio::time::interval(LOOK);
     loop {
         turn.tick().await;
-        if sandbox.usage().is_ok_and(|usage| usage.cpu_usec > cpu_ms * 1_000) {
+        if sandbox.usage().is_ok_and(|usage| usage.cpu_usec > cpu_us) {
             return;
         }
     }

@@ -16,7 +16,6 @@ use crate::local::runtime::digest;
 /// The recipes as shipped. In a debug build they are read from the checkout.
 #[derive(RustEmbed)]
 #[folder = "../../languages"]
-#[include = "*/language.toml"]
 struct Shipped;
 
 const RECIPE: &str = "language.toml";
@@ -26,14 +25,19 @@ const RECIPE: &str = "language.toml";
 pub struct Language {
     pub name: LanguageName,
     pub recipe: Recipe,
+    /// Of an interpreter that waits: the program that it waits with.
+    pub waiting: Option<Vec<u8>>,
     /// Of the recipe's text: what was compiled by another one is not used.
     pub digest: String,
 }
 
 impl Language {
-    fn new(name: &str, text: &str) -> Result<Self, String> {
+    fn new(name: &str, text: &str, beside: impl FnOnce(&str) -> Option<Vec<u8>>) -> Result<Self, String> {
         let name: LanguageName = name.parse().map_err(|fault: Fault| fault.message)?;
-        Ok(Self { name, recipe: Recipe::parse(text)?, digest: digest([text.as_bytes()]) })
+        let recipe = Recipe::parse(text)?;
+        let file = recipe.wait.as_ref().map(|wait| wait.program.as_str());
+        let waiting = file.map(|file| beside(file).ok_or_else(|| format!("there is no {file} beside {RECIPE}")));
+        Ok(Self { name, recipe, waiting: waiting.transpose()?, digest: digest([text.as_bytes()]) })
     }
 
     /// The Debian packages that this machine lacks for it.
@@ -51,21 +55,22 @@ impl Languages {
     /// The shipped ones and the operator's. One that cannot be read is told of in the log.
     pub fn load(own: &Path) -> Self {
         let mut all = Self::default();
+        let shipped = |path: &str| Shipped::get(path).map(|file| file.data.into_owned());
         for path in Shipped::iter() {
-            if let (Some((name, _)), Some(file)) = (path.split_once('/'), Shipped::get(&path)) {
-                all.add(name, String::from_utf8_lossy(&file.data).into_owned());
+            if let (Some((name, RECIPE)), Some(text)) = (path.split_once('/'), shipped(&path)) {
+                all.add(name, &String::from_utf8_lossy(&text), |file| shipped(&format!("{name}/{file}")));
             }
         }
         for entry in fs::read_dir(own).into_iter().flatten().flatten() {
             if let Ok(text) = fs::read_to_string(entry.path().join(RECIPE)) {
-                all.add(&entry.file_name().to_string_lossy(), text);
+                all.add(&entry.file_name().to_string_lossy(), &text, |file| fs::read(entry.path().join(file)).ok());
             }
         }
         all
     }
 
-    fn add(&mut self, name: &str, text: String) {
-        match Language::new(name, &text) {
+    fn add(&mut self, name: &str, text: &str, beside: impl FnOnce(&str) -> Option<Vec<u8>>) {
+        match Language::new(name, text, beside) {
             Ok(language) => drop(self.0.insert(language.name.clone(), Arc::new(language))),
             Err(why) => {
                 tracing::warn!(language = name, %why, "a language cannot be used; correct its recipe and start again")
@@ -100,7 +105,7 @@ mod tests {
     #[test]
     fn the_shipped_languages_can_be_read_and_no_two_share_a_word() {
         let all = Languages::load(Path::new("/nonexistent"));
-        let folders = Shipped::iter().count();
+        let folders = Shipped::iter().filter(|path| path.ends_with(RECIPE)).count();
         assert!(folders > 5);
         assert_eq!(all.all().count(), folders, "one of them cannot be read");
         let mut whose = BTreeMap::new();

@@ -11,7 +11,8 @@ use darter_sandbox::{Bind, LauncherClient, SandboxError};
 
 use super::bundle::{Memory, pack};
 use super::cache::{Artifact, Cache, key};
-use super::execute::{Executed, Execution};
+use super::execute::{Executed, Execution, variables};
+use super::slots::Slots;
 use super::{Captured, Compiled, Language, Languages, Outcome, Program, Runs, Standing};
 use crate::config::RunsConfig;
 use crate::local::slot::micros;
@@ -24,6 +25,7 @@ pub struct LocalRuns {
     /// Node, for the languages that it runs.
     node: Vec<Bind>,
     turns: Arc<Turns>,
+    slots: Arc<Slots>,
     cache: Cache,
     versions: Mutex<BTreeMap<LanguageName, Option<String>>>,
     limits: (RunLimits, RunLimits),
@@ -33,15 +35,42 @@ impl LocalRuns {
     pub(crate) fn new(config: &RunsConfig, launcher: LauncherClient, languages: Languages, node: Vec<Bind>) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         let concurrent = if config.concurrent == 0 { 2 * cores } else { config.concurrent };
+        let turns = Turns::new(concurrent, config.queue);
         Self {
+            slots: Slots::new(launcher.clone(), config.pool, config.usual, Arc::clone(&turns)),
             launcher,
             languages,
             node,
-            turns: Turns::new(concurrent, config.queue),
+            turns,
             cache: Cache::new(config.cache_bytes),
             versions: Mutex::default(),
             limits: (config.usual, config.most),
         }
+    }
+
+    /// Ends what waits for programs.
+    pub(crate) fn close(&self) {
+        self.slots.close();
+    }
+
+    /// In an interpreter that waits, or in a sandbox made for it.
+    async fn execute(&self, program: &Program, files: &Memory) -> Result<Executed, Fault> {
+        let (language, limits) = (&program.language, &program.limits);
+        let binds = self.binds(language);
+        if language.waiting.is_some() {
+            let main = program.files.first().map(|(path, _)| path.clone());
+            let argv = main.into_iter().chain(program.arguments.iter().cloned()).collect();
+            let given = (argv, files.read().map_err(Fault::internal)?, program.stdin.clone());
+            if let Some(done) = self.slots.run(language, &binds, given, limits).await {
+                return done.map_err(|error| unstartable(&error));
+            }
+        }
+        let stdin = Memory::holding(&program.stdin).map_err(Fault::internal)?;
+        let recipe = &language.recipe;
+        let argv = fill(&recipe.run, program).into_iter().chain(program.arguments.iter().cloned()).collect();
+        let execution =
+            Execution { files, argv, variables: variables(language), stdin: Some(&stdin), binds, limits, keep: None };
+        execution.run(&self.launcher).await.map_err(|error| unstartable(&error))
     }
 
     fn binds(&self, language: &Language) -> Vec<Bind> {
@@ -106,10 +135,6 @@ fn fill(argv: &[String], program: &Program) -> Vec<String> {
         }
     }
     filled
-}
-
-fn variables(language: &Language) -> Vec<(String, String)> {
-    language.recipe.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn unstartable(error: &SandboxError) -> Fault {
@@ -182,11 +207,11 @@ impl Runs for LocalRuns {
         if !lacks.is_empty() {
             return Err(missing(&program.language, &lacks));
         }
-        let sources = pack(&program.files).map_err(Fault::internal)?;
         let mut phases = Vec::new();
         let begun = Instant::now();
         let _permit = self.turns.enter(&program.owner).map_err(queue_full)?.wait(|_| ()).await;
         phases.push(("queue".to_owned(), micros(begun.elapsed())));
+        let sources = pack(&program.files).map_err(Fault::internal)?;
         let recipe = &program.language.recipe;
         let main = program.files.first().map_or("", |(path, _)| path.as_str());
         let line = |text: &Captured| recipe.error.as_ref()?.find(&String::from_utf8_lossy(&text.bytes), main);
@@ -208,18 +233,7 @@ impl Runs for LocalRuns {
         } else {
             (None, None)
         };
-        let stdin = Memory::holding(&program.stdin).map_err(Fault::internal)?;
-        let argv = fill(&recipe.run, &program).into_iter().chain(program.arguments.iter().cloned()).collect();
-        let execution = Execution {
-            files: files.as_ref().map_or(&sources, |artifact| &artifact.files),
-            argv,
-            variables: variables(&program.language),
-            stdin: Some(&stdin),
-            binds: self.binds(&program.language),
-            limits: &program.limits,
-            keep: None,
-        };
-        let done = execution.run(&self.launcher).await.map_err(|error| unstartable(&error))?;
+        let done = self.execute(&program, files.as_ref().map_or(&sources, |artifact| &artifact.files)).await?;
         phases.push(("sandbox".to_owned(), done.built_us));
         phases.push(("run".to_owned(), done.wall_us));
         let verdict = done.ending.verdict();

@@ -14,6 +14,7 @@ mod execute;
 mod languages;
 mod local;
 mod recipe;
+mod slots;
 
 use std::sync::Arc;
 

@@ -31,6 +31,8 @@ pub struct Recipe {
     pub compile: Option<Compile>,
     /// How the program starts. `{main}` is the file that was given first.
     pub run: Vec<String>,
+    /// How its interpreter waits, started, for a program to come.
+    pub wait: Option<Wait>,
     /// Of the compiler and the program.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
@@ -49,6 +51,16 @@ pub struct Compile {
     pub argv: Vec<String>,
     /// What the program needs of what was made: patterns of the shell.
     pub keep: Vec<String>,
+}
+
+/// An interpreter that is started before it is known for what. Its own program reads the person's from descriptor 5: one
+/// line of JSON (`argv`), then the files as an archive.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wait {
+    pub argv: Vec<String>,
+    /// The file beside the recipe that it starts with.
+    pub program: String,
 }
 
 /// A pattern with a group `line`, and perhaps one `file`.
@@ -88,7 +100,10 @@ impl Recipe {
     }
 
     fn check(&self) -> Result<(), String> {
-        let commands = [&self.run, &self.version].into_iter().chain(self.compile.iter().map(|compile| &compile.argv));
+        let commands = [&self.run, &self.version]
+            .into_iter()
+            .chain(self.compile.iter().map(|compile| &compile.argv))
+            .chain(self.wait.iter().map(|wait| &wait.argv));
         for argv in commands {
             let own = argv.first().is_some_and(|program| program.starts_with('/') || program.starts_with("./"));
             if !own {

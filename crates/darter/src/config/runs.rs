@@ -11,6 +11,7 @@ use super::key::{Key, Kind};
 #[serde(deny_unknown_fields, default)]
 pub struct Runs {
     pub concurrent: usize,
+    pub pool: usize,
     pub queue: usize,
     pub cache_bytes: u64,
     pub cpu_ms: u64,
@@ -29,6 +30,11 @@ pub struct Runs {
 
 pub const KEYS: &[Key] = &[
     Key::new("concurrent", Kind::Number, "runs at a time, over all accounts; 0: two for each core of the machine"),
+    Key::new(
+        "pool",
+        Kind::Number,
+        "interpreters of a language that wait, started, for a program, once the language is used; 0: none",
+    ),
     Key::new("queue", Kind::Number, "runs that may wait for their turn; accounts take turns"),
     Key::new("cache_bytes", Kind::Number, "what compilers have made is kept in memory up to so many bytes"),
     Key::new("cpu_ms", Kind::Number, "processor time of a run that asks for nothing, all threads together"),
@@ -47,9 +53,10 @@ pub const KEYS: &[Key] = &[
 
 impl Default for Runs {
     fn default() -> Self {
-        let RunsConfig { concurrent, queue, cache_bytes, usual, most } = RunsConfig::default();
+        let RunsConfig { concurrent, pool, queue, cache_bytes, usual, most } = RunsConfig::default();
         Self {
             concurrent,
+            pool,
             queue,
             cache_bytes,
             cpu_ms: usual.cpu_ms,
@@ -87,6 +94,13 @@ impl Runs {
             disk_bytes: self.disk_bytes_most,
             output_bytes: self.output_bytes_most,
         };
-        RunsConfig { concurrent: self.concurrent, queue: self.queue, cache_bytes: self.cache_bytes, usual, most }
+        RunsConfig {
+            concurrent: self.concurrent,
+            pool: self.pool,
+            queue: self.queue,
+            cache_bytes: self.cache_bytes,
+            usual,
+            most,
+        }
     }
 }
