@@ -1,8 +1,8 @@
 //! Names that are folders' names, too: short words that lead nowhere.
 
-/// A type for names of one noun. They have 1 to 40 lower-case letters, digits and hyphens, a letter first.
+/// A type for names of one noun, and the fault of a text that is none. They have 1 to 40 lower-case letters, digits and hyphens, a letter first.
 macro_rules! folder_name {
-    ($(#[$doc:meta])* $name:ident, $code:literal, $whose:literal) => {
+    ($(#[$doc:meta])* $name:ident, $refused:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -34,8 +34,7 @@ macro_rules! folder_name {
                 if shaped {
                     return Ok(Self(text.to_owned()));
                 }
-                let shape = "has 1 to 40 lower-case letters, digits and hyphens, a letter first.";
-                Err($crate::Fault::invalid($code, format!("{} {shape}", $whose)))
+                Err($refused)
             }
         }
 

@@ -3,6 +3,7 @@
 pub mod limits;
 pub mod verdict;
 
+use crate::fault::Fault;
 use crate::name::folder_name;
 
 pub use limits::{AskedLimits, RunLimits};
@@ -10,5 +11,9 @@ pub use verdict::{Ending, Stop, Verdict};
 
 folder_name! {
     /// The name of a language, which is the name of its recipe's folder: `python`, `c`, `cpp`.
-    LanguageName, "language.name_invalid", "A language's name"
+    LanguageName,
+    Fault::invalid(
+        "language.name_invalid",
+        "A language's name has 1 to 40 lower-case letters, digits and hyphens, a letter first."
+    )
 }

@@ -11,6 +11,7 @@ pub mod rest;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fault::Fault;
 use crate::name::folder_name;
 
 pub use desired::Desired;
@@ -67,7 +68,11 @@ pub enum SnapshotReason {
 
 folder_name! {
     /// The name of an environment, which is the name of its recipe's folder: `vscode`, `jupyter`, `go-1`.
-    EnvironmentName, "environment.name_invalid", "An environment's name"
+    EnvironmentName,
+    Fault::invalid(
+        "environment.name_invalid",
+        "An environment's name has 1 to 40 lower-case letters, digits and hyphens, a letter first."
+    )
 }
 
 #[cfg(test)]
