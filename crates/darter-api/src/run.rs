@@ -90,8 +90,6 @@ pub enum RunVerdict {
     MemoryLimit,
     /// It wrote more than it may.
     OutputLimit,
-    /// Whoever started it went away, or ended it.
-    Cancelled,
 }
 
 /// What a program wrote.

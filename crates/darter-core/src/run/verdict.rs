@@ -20,8 +20,6 @@ pub enum Verdict {
     MemoryLimit,
     /// It wrote more than it may.
     OutputLimit,
-    /// Whoever started it went away, or ended it.
-    Cancelled,
 }
 
 /// Why the platform ended a program.
@@ -30,7 +28,6 @@ pub enum Stop {
     Cpu,
     Wall,
     Output,
-    Cancel,
 }
 
 /// What was seen of a program's end.
@@ -52,7 +49,6 @@ impl Ending {
             (Some(Stop::Cpu), ..) => Verdict::CpuLimit,
             (Some(Stop::Wall), ..) => Verdict::WallLimit,
             (Some(Stop::Output), ..) => Verdict::OutputLimit,
-            (Some(Stop::Cancel), ..) => Verdict::Cancelled,
             (None, _, Some(0)) => Verdict::Ok,
             (None, true, _) => Verdict::MemoryLimit,
             (None, false, _) => Verdict::RuntimeError,
@@ -89,7 +85,6 @@ mod tests {
             (ending(Some(Stop::Cpu), true, None), Verdict::CpuLimit),
             (ending(Some(Stop::Wall), false, None), Verdict::WallLimit),
             (ending(Some(Stop::Output), false, Some(0)), Verdict::OutputLimit),
-            (ending(Some(Stop::Cancel), false, None), Verdict::Cancelled),
         ] {
             assert_eq!(seen.verdict(), word, "{seen:?}");
         }

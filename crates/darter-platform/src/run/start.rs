@@ -108,7 +108,6 @@ fn verdict(verdict: Verdict) -> api::RunVerdict {
         Verdict::WallLimit => api::RunVerdict::WallLimit,
         Verdict::MemoryLimit => api::RunVerdict::MemoryLimit,
         Verdict::OutputLimit => api::RunVerdict::OutputLimit,
-        Verdict::Cancelled => api::RunVerdict::Cancelled,
     }
 }
 

@@ -29,7 +29,6 @@ pub fn of(title: &str, limits: &RunLimits, outcome: &Outcome) -> String {
             "The program wrote more than {} KiB. Look for a loop that prints without end.",
             limits.output_bytes >> 10
         ),
-        Verdict::Cancelled => "The program was ended by whoever started it.".into(),
     }
 }
 
@@ -77,7 +76,6 @@ mod tests {
             (Verdict::WallLimit, None, None, "15 s"),
             (Verdict::MemoryLimit, None, None, "256 MiB"),
             (Verdict::OutputLimit, None, None, "1024 KiB"),
-            (Verdict::Cancelled, None, None, "ended"),
         ] {
             let said = of("C", &limits, &outcome(verdict, signal, code));
             assert!(said.contains(part), "{verdict:?}: {said}");

@@ -1797,7 +1797,7 @@ export type RunResult = {
 /**
  * What became of a run.
  */
-export type RunVerdict = 'ok' | 'compile_error' | 'runtime_error' | 'cpu_limit' | 'wall_limit' | 'memory_limit' | 'output_limit' | 'cancelled';
+export type RunVerdict = 'ok' | 'compile_error' | 'runtime_error' | 'cpu_limit' | 'wall_limit' | 'memory_limit' | 'output_limit';
 
 /**
  * A secret, without its value: that is never shown again.
